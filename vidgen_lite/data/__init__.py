@@ -1,0 +1,1 @@
+"""Clips to learn from: puppets with known answers, motion capture, and real video."""
