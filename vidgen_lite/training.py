@@ -1,0 +1,325 @@
+"""What every training run needs: a preset, a seed, a device, a checkpoint, a progress bar.
+
+There is no trainer here. A lecture's ``train`` is a generator that yields one record a step, so
+the loop stays in the notebook:
+
+    for record in progress(train(state, clips), total=settings.steps, description="VGAN"):
+        losses.append(record)
+
+All randomness of a step comes from :func:`step_generator`, a function of the seed and the step.
+A run that is stopped at any step and resumed from its checkpoint therefore goes on to the same
+numbers, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from vidgen_lite.checks import expect_choice
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+PRESETS = ("smoke", "laptop", "gpu", "paper")
+FORMAT = "vidgen_lite checkpoint 1"
+
+
+def preset_name(name: str | None = None) -> str:
+    """Name the preset to use: the argument, else ``$VIDGEN_PRESET``, else what the machine has.
+
+    Returns:
+        ``smoke`` (seconds), ``laptop`` (minutes on two cores), ``gpu`` (half an hour on a
+        Colab-class GPU) or ``paper`` (the paper's sizes and schedule). Without a wish it is
+        ``gpu`` where CUDA is there, else ``laptop``.
+
+    Raises:
+        ValueError: the name is none of the four.
+    """
+    name = name or os.environ.get("VIDGEN_PRESET") or None
+    if name is None:
+        return "gpu" if torch.cuda.is_available() else "laptop"
+    expect_choice("preset", name, PRESETS)
+    return name
+
+
+def seed_everything(seed: int) -> None:
+    """Seed torch's global random numbers: weights at start, dropout."""
+    torch.manual_seed(seed)
+
+
+def step_generator(seed: int, step: int, stream: int = 0) -> torch.Generator:
+    """Return the random numbers of one step, the same on every machine and after every resume.
+
+    Args:
+        seed: the run's seed.
+        step: the step, from 0.
+        stream: tells apart several sources within a step (0 to 7).
+    """
+    return torch.Generator().manual_seed(((seed * 1_000_003) + step) * 8 + stream)
+
+
+def make_accelerator(precision: str = "auto") -> Accelerator:
+    """Return the ``accelerate`` object that knows the device, the precision and the processes.
+
+    Args:
+        precision: ``no`` (float32), ``fp16``, ``bf16``, or ``auto``: float32 on a CPU, on a GPU
+            bfloat16 where the GPU computes in it, else float16 with a scaled loss.
+
+    Raises:
+        ValueError: another precision.
+    """
+    from accelerate import Accelerator
+
+    expect_choice("precision", precision, ("auto", "no", "fp16", "bf16"))
+    if precision == "auto":
+        precision = "no"
+        if torch.cuda.is_available():
+            precision = "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+    return Accelerator(mixed_precision=precision)
+
+
+@dataclasses.dataclass
+class State:
+    """All that a run must remember to go on: networks, optimisers, settings and the step.
+
+    Attributes:
+        architecture: the name that a checkpoint is refused by, e.g. ``"scene_dynamics two-stream"``.
+        models: networks by name, averaged copies included.
+        optimizers: optimisers by name.
+        settings: a frozen dataclass.
+        step: how many steps have been taken.
+    """
+
+    architecture: str
+    models: dict[str, nn.Module]
+    optimizers: dict[str, Any]
+    settings: Any
+    step: int = 0
+
+
+def prepare(state: State, accelerator: Accelerator) -> None:
+    """Move a run to the accelerator's device and let it scale the gradients where it must.
+
+    The networks are not wrapped for several processes: a GAN calls D three times a step, twice
+    with gradients and once frozen, which the usual wrapper does not allow. Gradients are averaged
+    by :func:`average_gradients` instead, in the open.
+    """
+    for model in state.models.values():
+        model.to(accelerator.device)
+    for name, optimizer in state.optimizers.items():
+        if not hasattr(optimizer, "scaler"):  # an accelerated one has it already
+            state.optimizers[name] = accelerator.prepare_optimizer(optimizer)
+
+
+def process_slice(accelerator: Accelerator, n: int) -> slice:
+    """Return this process's share of a batch of n, so that all shares together are the batch.
+
+    Raises:
+        ValueError: the batch can't be shared evenly.
+    """
+    count, index = accelerator.num_processes, accelerator.process_index
+    if n % count:
+        raise ValueError(f"batch_size: expected a multiple of {count} processes, got {n}")
+    share = n // count
+    return slice(index * share, (index + 1) * share)
+
+
+def average_gradients(accelerator: Accelerator, model: nn.Module) -> None:
+    """Replace each gradient by its mean over the processes; with one process, do nothing."""
+    if accelerator.num_processes == 1:
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    flat = accelerator.reduce(flat, reduction="mean")  # one message, not one a layer
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def average_record(accelerator: Accelerator, record: dict[str, Tensor]) -> dict[str, float]:
+    """Turn a step's named losses into numbers, averaged over the processes."""
+    values = torch.stack([value.detach().float() for value in record.values()])
+    if accelerator.num_processes > 1:
+        values = accelerator.reduce(values, reduction="mean")
+    return dict(zip(record, values.tolist(), strict=True))
+
+
+@contextmanager
+def frozen(module: nn.Module) -> Iterator[None]:
+    """Let gradients pass through a network without collecting any for its own weights."""
+    flags = [parameter.requires_grad for parameter in module.parameters()]
+    module.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter, flag in zip(module.parameters(), flags, strict=True):
+            parameter.requires_grad_(flag)
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the model's: average <- decay average + (1 - decay) model.
+
+    Buffers (running means of batch norm) are averaged too; counters are copied.
+    """
+    for old, new in zip(average.parameters(), model.parameters(), strict=True):
+        old.lerp_(new, 1 - decay)
+    for old, new in zip(average.buffers(), model.buffers(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+        else:
+            old.copy_(new)
+
+
+def progress(
+    records: Iterable[dict[str, float]], total: int, description: str, initial: int = 0
+) -> Iterator[dict[str, float]]:
+    """Pass records on behind a progress bar that shows the latest losses and the time left."""
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, initial=initial, desc=description, mininterval=0.5) as bar:
+        for record in records:
+            losses = {k: f"{v:.3g}" for k, v in record.items() if k != "step"}
+            bar.set_postfix(losses, refresh=False)
+            bar.update()
+            yield record
+
+
+# Checkpoints
+
+
+def save_checkpoint(path: str | Path, state: State) -> None:
+    """Write networks, optimisers, step, settings and random states to one safetensors file.
+
+    The file is written under a temporary name and then renamed, so that a kill or a full disk
+    leaves the previous checkpoint as it was.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors, groups = {}, {}
+    for name, model in state.models.items():
+        for key, value in model.state_dict().items():
+            tensors[f"model.{name}.{key}"] = value
+    for name, optimizer in state.optimizers.items():
+        saved = optimizer.state_dict()
+        groups[name] = saved["param_groups"]
+        for index, values in saved["state"].items():
+            for key, value in values.items():
+                tensors[f"optimizer.{name}.{index}.{key}"] = torch.as_tensor(value)
+    tensors["random.cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random.cuda"] = torch.cuda.get_rng_state()
+    metadata = {
+        "format": FORMAT,
+        "architecture": state.architecture,
+        "step": str(state.step),
+        "settings": json.dumps(dataclasses.asdict(state.settings)),
+        "optimizers": json.dumps(groups),
+    }
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        save_file(contiguous, temporary, metadata=metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: str | Path, state: State) -> None:
+    """Bring a run back to where a checkpoint left it. Nothing changes unless everything fits.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a pickle, a broken file, another format, another architecture, other settings
+            (``steps`` may differ: a run may be made longer), or tensors of other shapes; the
+            message names what differs.
+    """
+    tensors, metadata = _read(Path(path))
+    _refuse_other(path, metadata, state)
+    _refuse_misfits(path, tensors, state)
+    for name, model in state.models.items():
+        prefix = f"model.{name}."
+        model.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+    groups = json.loads(metadata["optimizers"])
+    for name, optimizer in state.optimizers.items():
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        values: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            if key.startswith(f"optimizer.{name}."):
+                index, slot = key.removeprefix(f"optimizer.{name}.").split(".", 1)
+                like = parameters[int(index)]
+                if tensor.shape == like.shape:  # keep the parameter's memory layout
+                    tensor = torch.empty_like(like).copy_(tensor)
+                values.setdefault(int(index), {})[slot] = tensor
+        optimizer.load_state_dict({"state": values, "param_groups": groups[name]})
+    torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_available():
+        torch.cuda.set_rng_state(tensors["random.cuda"])
+    state.step = int(metadata["step"])
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
+        raise ValueError(
+            f"{path}: expected a safetensors checkpoint, got a pickle (torch.save); "
+            "a pickle can run any code when it is opened, so it is not read"
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path}: expected a safetensors checkpoint, got a broken file: {error}"
+        ) from None
+
+
+def _refuse_other(path: str | Path, metadata: dict[str, str], state: State) -> None:
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"{path}: expected format {FORMAT!r}, got {metadata.get('format', 'none stated')!r}"
+        )
+    if metadata["architecture"] != state.architecture:
+        raise ValueError(
+            f"{path}: expected a checkpoint of {state.architecture!r}, "
+            f"got one of {metadata['architecture']!r}"
+        )
+    saved = json.loads(metadata["settings"])
+    wanted = json.loads(json.dumps(dataclasses.asdict(state.settings)))
+    differing = sorted(k for k in saved.keys() | wanted.keys() if saved.get(k) != wanted.get(k))
+    if set(differing) - {"steps"}:
+        told = "; ".join(f"{k}: {saved.get(k)!r}, now {wanted.get(k)!r}" for k in differing)
+        raise ValueError(f"{path}: the checkpoint was made with other settings ({told})")
+
+
+def _refuse_misfits(path: str | Path, tensors: dict[str, Tensor], state: State) -> None:
+    wanted = {
+        f"model.{name}.{key}": value.shape
+        for name, model in state.models.items()
+        for key, value in model.state_dict().items()
+    }
+    for key, shape in wanted.items():
+        if key not in tensors:
+            raise ValueError(f"{path}: {key} is missing")
+        if tensors[key].shape != shape:
+            raise ValueError(
+                f"{path}: {key}: expected {tuple(shape)}, got {tuple(tensors[key].shape)}"
+            )
+    extra = [key for key in tensors if key.startswith("model.") and key not in wanted]
+    if extra:
+        raise ValueError(f"{path}: {extra[0]} has no place in {state.architecture!r}")
