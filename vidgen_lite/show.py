@@ -64,10 +64,11 @@ def encode(frames: Tensor, *, fps: float) -> bytes:
         frames = torch.cat([frames, frames[:, :, -1:]], dim=2)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.mp4"
-        with iio.get_writer(
+        writer: Any = iio.get_writer(
             path, fps=fps, codec="libx264", macro_block_size=1, pixelformat="yuv420p",
             output_params=["-crf", "23", "-preset", "slow", "-movflags", "+faststart"],
-        ) as writer:  # fmt: skip
+        )  # fmt: skip
+        with writer:
             for frame in frames.numpy():
                 writer.append_data(frame)
         return path.read_bytes()

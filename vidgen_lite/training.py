@@ -92,7 +92,8 @@ class State:
     """All that a run must remember to go on: networks, optimisers, settings and the step.
 
     Attributes:
-        architecture: the name that a checkpoint is refused by, e.g. ``"scene_dynamics two-stream"``.
+        architecture: what the run is, e.g. ``"scene_dynamics two-stream"``; a checkpoint of another
+            one is refused.
         models: networks by name, averaged copies included.
         optimizers: optimisers by name.
         settings: a frozen dataclass.
@@ -260,9 +261,9 @@ def load_checkpoint(path: str | Path, state: State) -> None:
             if key.startswith(f"optimizer.{name}."):
                 index, slot = key.removeprefix(f"optimizer.{name}.").split(".", 1)
                 like = parameters[int(index)]
-                if tensor.shape == like.shape:  # keep the parameter's memory layout
-                    tensor = torch.empty_like(like).copy_(tensor)
-                values.setdefault(int(index), {})[slot] = tensor
+                same = tensor.shape == like.shape  # then keep the parameter's memory layout
+                value = torch.empty_like(like.data).copy_(tensor) if same else tensor
+                values.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": values, "param_groups": groups[name]})
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
@@ -282,7 +283,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
+            return {key: file.get_tensor(key) for key in list(file.keys())}, file.metadata() or {}
     except SafetensorError as error:
         raise ValueError(
             f"{path}: expected a safetensors checkpoint, got a broken file: {error}"

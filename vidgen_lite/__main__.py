@@ -1,0 +1,113 @@
+"""Train a lecture's models from a shell: ``python -m vidgen_lite train LECTURE --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+
+from vidgen_lite.training import (
+    PRESETS,
+    State,
+    load_checkpoint,
+    make_accelerator,
+    preset_name,
+    progress,
+    save_checkpoint,
+)
+
+LECTURES = ("gan_objective", "scene_dynamics")
+SECONDS_BETWEEN_CHECKPOINTS = 60
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read the command line and train; errors a user can mend are one line, not a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m vidgen_lite", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="train a model, or go on with one")
+    command.add_argument("lecture", choices=LECTURES)
+    command.add_argument("--model", help="which of the lecture's models (default: its first)")
+    command.add_argument("--data", help="which data (default: the lecture's own; or a folder)")
+    command.add_argument("--preset", choices=PRESETS, help="default: $VIDGEN_PRESET, else by GPU")
+    command.add_argument("--precision", default="auto", choices=("auto", "no", "fp16", "bf16"))
+    command.add_argument("--steps", type=int, help="another number of steps than the preset's")
+    command.add_argument("--seed", type=int, help="another seed than the preset's")
+    command.add_argument("--out", type=Path, required=True, help="folder for what the run leaves")
+    options = parser.parse_args(arguments)
+    try:
+        run(options)
+    except (ValueError, RuntimeError, OSError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train a model to the end of its settings, from its checkpoint if there is one.
+
+    Leaves in ``options.out``: ``checkpoint.safetensors``, ``metrics.jsonl`` (a record a step),
+    ``settings.json`` and what the lecture's ``write_samples`` draws. A run that was killed is
+    started again by the same command.
+    """
+    lecture = importlib.import_module(f"vidgen_lite.{options.lecture}")
+    settings = choose_settings(lecture, options)
+    accelerator = make_accelerator(options.precision)
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    state = lecture.new_state(settings)
+    checkpoint = out / "checkpoint.safetensors"
+    if checkpoint.exists():
+        load_checkpoint(checkpoint, state)
+        accelerator.print(f"{checkpoint}: going on from step {state.step}")
+    data = lecture.load_data(settings, options.data)
+    records = lecture.train(state, data, accelerator=accelerator)
+    if accelerator.is_main_process:
+        (out / "settings.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2))
+        keep_records(out / "metrics.jsonl", state.step)
+        follow(records, state, out)
+        lecture.write_samples(state, out)
+        print(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
+    else:
+        for _ in records:
+            pass
+    accelerator.end_training()
+
+
+def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> object:
+    """The preset's settings for a model, with the steps and the seed of the command line."""
+    models = lecture.PRESETS
+    model = options.model or next(iter(models))
+    if model not in models:
+        raise ValueError(f"--model: expected one of {', '.join(models)}; got {model!r}")
+    settings = models[model][preset_name(options.preset)]
+    changes = {k: v for k in ("steps", "seed") if (v := getattr(options, k)) is not None}
+    return dataclasses.replace(settings, **changes)
+
+
+def keep_records(path: Path, steps: int) -> None:
+    """Drop records of steps that the checkpoint does not know of, so that none is there twice."""
+    lines = path.read_text().splitlines()[:steps] if path.exists() else []
+    path.write_text("".join(line + "\n" for line in lines))
+
+
+def follow(records: object, state: State, out: Path) -> None:
+    """Write each record down, and a checkpoint every minute and at the end."""
+    saved = time.monotonic()
+    with (out / "metrics.jsonl").open("a") as metrics:
+        bar = progress(records, state.settings.steps, state.architecture, initial=state.step)  # type: ignore[arg-type]
+        for record in bar:
+            metrics.write(json.dumps(record) + "\n")
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                metrics.flush()
+                os.fsync(metrics.fileno())  # records first: none may be missing before the step
+                save_checkpoint(out / "checkpoint.safetensors", state)
+                saved = time.monotonic()
+    save_checkpoint(out / "checkpoint.safetensors", state)
+
+
+if __name__ == "__main__":
+    main()

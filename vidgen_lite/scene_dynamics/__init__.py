@@ -1,0 +1,48 @@
+"""Lecture 2: Generating Videos with Scene Dynamics (Vondrick, Pirsiavash and Torralba, 2016).
+
+A video is a still background, a moving foreground, and a mask that says at each pixel and frame
+which of the two is seen: G(z) = m * f + (1 - m) * b. ``networks`` holds the generators and the
+discriminator, ``steps`` the losses and the training loop.
+"""
+
+from vidgen_lite.scene_dynamics.networks import (
+    ActionClassifier,
+    GeneratedVideo,
+    ImageToVideoGenerator,
+    OneStreamGenerator,
+    VideoDiscriminator,
+    VideoGenerator,
+    compose,
+)
+from vidgen_lite.scene_dynamics.steps import (
+    GeneratorLoss,
+    Settings,
+    discriminator_step,
+    first_frame_loss,
+    generator_objective,
+    generator_step,
+    mask_sparsity,
+    new_state,
+    sample,
+    train,
+)
+
+__all__ = [
+    "ActionClassifier",
+    "GeneratedVideo",
+    "GeneratorLoss",
+    "ImageToVideoGenerator",
+    "OneStreamGenerator",
+    "Settings",
+    "VideoDiscriminator",
+    "VideoGenerator",
+    "compose",
+    "discriminator_step",
+    "first_frame_loss",
+    "generator_objective",
+    "generator_step",
+    "mask_sparsity",
+    "new_state",
+    "sample",
+    "train",
+]
