@@ -1,0 +1,225 @@
+"""Puppet films with everything known about them: the ground truth of the whole course.
+
+``make_clips`` returns short films of one puppet before a still scene, and with every film the
+exact mask, the clean background, the pose, the face box and the name of the action. A film is
+``mask * foreground + (1 - mask) * background``, exactly as VGAN assumes of the world.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vidgen_lite.checks import expect_choice, expect_positive
+from vidgen_lite.data.actions import ACTIONS, act
+from vidgen_lite.data.cast import CAST, Puppet, random_puppet
+from vidgen_lite.data.motion import Motion, joints_from_motion
+from vidgen_lite.data.render import head_axes, paint_parts, puppet_parts
+from vidgen_lite.data.scenes import SCENES, Scene
+
+__all__ = [
+    "ACTIONS",
+    "CAST",
+    "FPS",
+    "SCENES",
+    "Puppet",
+    "PuppetClips",
+    "Scene",
+    "make_clips",
+    "random_puppet",
+]
+
+FPS = 16.0
+GROUND = 0.06  # height of the soles above the picture's lower edge
+SOLE = 0.035  # height of ankle and toe above the sole
+MARGIN = 0.20  # the pelvis keeps this far from the left and right edge
+
+
+@dataclass(frozen=True)
+class PuppetClips:
+    """N films and the truth about them.
+
+    Attributes:
+        video: (N, 3, T, S, S) in [-1, 1].
+        mask: (N, 1, T, S, S) in [0, 1], the puppet's share of each pixel.
+        background: (N, 3, S, S) in [-1, 1]; with a panning camera, the view of the first frame.
+        pose: (N, T, 18, 3): x, y in pixels (pixel centres at +0.5) and confidence. A face point
+            on the far side of the head has confidence 0 and still its true place.
+        face_box: (N, T, 4): x0, y0, x1, y1 in pixels, a square around the head.
+        action: (N,) index into the ``actions`` (or ``motions``) that were asked for.
+        puppet: (N,) index into ``puppets``. scene: (N,) index into ``scenes``.
+    """
+
+    video: Tensor
+    mask: Tensor
+    background: Tensor
+    pose: Tensor
+    face_box: Tensor
+    action: Tensor
+    puppet: Tensor
+    scene: Tensor
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def subset(self, indices: Tensor | Sequence[int] | slice) -> PuppetClips:
+        """Only these films, in this order."""
+        pick = indices if isinstance(indices, (slice, Tensor)) else torch.as_tensor(indices)
+        return PuppetClips(**{f.name: getattr(self, f.name)[pick] for f in fields(self)})
+
+
+def make_clips(
+    n: int,
+    *,
+    seed: int,
+    frames: int = 32,
+    size: int = 64,
+    puppets: Sequence[Puppet] = CAST,
+    scenes: Sequence[Scene] = SCENES,
+    actions: Sequence[str] = ACTIONS,
+    motions: Sequence[Motion] | None = None,
+    pan: float = 0.0,
+    device: str | torch.device = "cpu",
+    first: int = 0,
+    progress: bool = False,
+) -> PuppetClips:
+    """Make ``n`` films; film i depends only on ``seed`` and ``first + i``.
+
+    Args:
+        n: how many films.
+        seed: a whole number from 0 up.
+        frames: frames a film, 16 of them a second.
+        size: height and width in pixels.
+        puppets, scenes: whom and what to choose from.
+        actions: names from ``ACTIONS`` to choose from.
+        motions: motions to perform instead of the actions, e.g. from ``load_mocap``.
+        pan: how far the camera moves to the right within a film, in picture widths.
+        device: where to paint and to keep the films.
+        first: number of the first film; ``make_clips(4, seed=1, first=4)`` continues
+            ``make_clips(4, seed=1)``.
+        progress: show a progress bar.
+
+    Raises:
+        ValueError: a count that is not positive, an empty choice, an unknown action.
+    """
+    for name, value in (("n", n), ("frames", frames), ("size", size)):
+        expect_positive(name, value)
+    for name, value in (("seed", seed), ("first", first)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise ValueError(f"{name}: expected a whole number from 0 up, got {value!r}")
+    for name, choice in (("puppets", puppets), ("scenes", scenes), ("actions", actions)):
+        if len(choice) == 0:
+            raise ValueError(f"{name}: expected at least one, got none")
+    for action in actions:
+        expect_choice("actions", action, ACTIONS)
+    if motions is not None and len(motions) == 0:
+        raise ValueError("motions: expected at least one, got none")
+
+    out = PuppetClips(
+        video=torch.empty(n, 3, frames, size, size, device=device),
+        mask=torch.empty(n, 1, frames, size, size, device=device),
+        background=torch.empty(n, 3, size, size, device=device),
+        pose=torch.empty(n, frames, 18, 3, device=device),
+        face_box=torch.empty(n, frames, 4, device=device),
+        action=torch.empty(n, dtype=torch.long, device=device),
+        puppet=torch.empty(n, dtype=torch.long, device=device),
+        scene=torch.empty(n, dtype=torch.long, device=device),
+    )
+    still = [scene.view(size=size, device=device) for scene in scenes]
+    camera = torch.linspace(0.0, 1.0, frames) * pan
+    numbers = range(n)
+    if progress:
+        from tqdm.auto import tqdm
+
+        numbers = tqdm(numbers, desc="puppets", unit="clip")
+    for i in numbers:
+        generator = torch.Generator().manual_seed(_clip_seed(seed, first + i))
+        who, where, what = (
+            int(torch.randint(len(choice), (1,), generator=generator))
+            for choice in (puppets, scenes, motions if motions is not None else actions)
+        )
+        if motions is None:
+            motion = act(actions[what], frames=frames, fps=FPS, generator=generator)
+        else:
+            motion = _excerpt(motions[what], frames, generator)
+        puppet, scene = puppets[who], scenes[where]
+        joints = _place(motion, puppet, float(torch.rand(1, generator=generator)))
+        background = still[where]
+        views = scene.view(size=size, shift=camera, device=device) if pan else background
+        rgb = (views if pan else views.expand(frames, -1, -1, -1)).clone()
+        clear = torch.ones(frames, size, size, device=device)
+        axes = head_axes(motion.directions[:, 2], motion.directions[:, 1]).to(device)
+        joints = {name: joint.to(device) for name, joint in joints.items()}
+        parts = puppet_parts(puppet, joints, axes)
+        paint_parts(rgb, clear, puppet, parts, joints["head"], axes)
+        out.video[i] = rgb.transpose(0, 1)
+        out.mask[i, 0] = 1 - clear
+        out.background[i] = views[0] if pan else background
+        out.pose[i] = _pose(puppet, joints, axes, size)
+        out.face_box[i] = _face_box(puppet, joints["head"], size)
+        out.action[i], out.puppet[i], out.scene[i] = what, who, where
+    return out
+
+
+def _clip_seed(seed: int, number: int) -> int:
+    """Mix both numbers, so that neighbouring films share no random stream."""
+    return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _excerpt(motion: Motion, frames: int, generator: torch.Generator) -> Motion:
+    """A stretch of a longer motion: random start, speed, heading and handedness."""
+    draw = torch.rand(4, generator=generator).tolist()
+    speed = 0.9 + 0.2 * draw[0]
+    spare = max(len(motion) / motion.fps - speed * frames / FPS, 0.0)
+    part = motion.resampled(frames, FPS, start=spare * draw[1], speed=speed)
+    part = part.turned((2 * draw[2] - 1) * np.pi / 2)
+    return part.mirrored() if draw[3] < 0.5 else part
+
+
+def _place(motion: Motion, puppet: Puppet, where: float) -> dict[str, Tensor]:
+    """Joints in picture fractions (y up): on the ground, inside the frame, at a place of its own."""
+    joints = joints_from_motion(motion.directions, puppet.lengths)
+    every = torch.stack(list(joints.values()), 1)  # (T, joints, 3)
+    top, low = (
+        torch.maximum(every[..., 1].amax(1), joints["head"][:, 1] + puppet.crown),
+        every[..., 1].amin(1),
+    )
+    room = (1 - 0.02 - GROUND - SOLE) - (top - low)
+    lift = motion.root[:, 1] * puppet.leg
+    lift = lift * (room / lift.clamp(min=1e-6)).min().clamp(0, 1)
+    x = motion.root[:, 0] * puppet.leg
+    extent = float(x.max() - x.min())
+    space = 1 - 2 * MARGIN
+    x = x * min(1.0, space / max(extent, 1e-6))
+    left = MARGIN + where * (space - min(extent, space))
+    offset = torch.stack([x - x.min() + left, GROUND + SOLE - low + lift, torch.zeros_like(x)], -1)
+    return {name: joint + offset for name, joint in joints.items()}
+
+
+def _pose(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor, size: int) -> Tensor:
+    """The 18 joints of ``vidgen_lite.skeleton.JOINTS``, in pixels."""
+    left, up, front = axes.unbind(1)
+    head, r = joints["head"], puppet.head
+    nose = head + r * (0.95 * front - 0.2 * up)
+    eye = r * (0.90 * front + 0.02 * up)
+    points = [nose, 0.5 * (joints["r_collar"] + joints["l_collar"])]
+    for side in "rl":
+        points += [joints[f"{side}_{bone}"] for bone in ("collar", "arm", "forearm")]
+    for side in "rl":
+        points += [joints[f"{side}_{bone}"] for bone in ("hip", "thigh", "shin")]
+    points += [head + eye - 0.4 * r * left, head + eye + 0.4 * r * left]
+    points += [head - 0.97 * r * left, head + 0.97 * r * left]
+    points3 = torch.stack(points, 1)  # (T, 18, 3)
+    seen = torch.ones_like(points3[..., 0])
+    face = [0, 14, 15, 16, 17]
+    seen[:, face] = (points3[:, face, 2] >= head[:, None, 2] - 0.25 * r).float()
+    return torch.stack([points3[..., 0] * size, (1 - points3[..., 1]) * size, seen], -1)
+
+
+def _face_box(puppet: Puppet, head: Tensor, size: int) -> Tensor:
+    x, y, half = head[:, 0] * size, (1 - head[:, 1]) * size, 1.15 * puppet.head * size
+    return torch.stack([x - half, y - half, x + half, y + half], -1)
