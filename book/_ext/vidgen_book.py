@@ -1,0 +1,48 @@
+"""The book's own Sphinx extension: pages made from notebooks and docstrings, and one repair."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from notebook_gallery import NotebookGallery
+from notebook_status import NotebookStatus
+from sphinx.application import Sphinx
+
+
+def leave_out_thebe(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Take sphinx-thebe's files off every page.
+
+    The book never starts a kernel, and the extension adds one inline script twice, which is a
+    script error on every page ("THEBE_JS_URL has already been declared").
+    """
+    context["script_files"] = [
+        script
+        for script in context["script_files"]
+        if "THEBE_JS_URL" not in (script.attributes.get("body") or "")
+        and "sphinx-thebe" not in str(script.filename or "")
+    ]
+    context["css_files"] = [
+        sheet for sheet in context["css_files"] if "sphinx-thebe" not in str(sheet.filename)
+    ]
+
+
+def link_equations(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    """In docstrings, make ``Equation: eq:name`` a link, and let |x| be an absolute value."""
+    for i, line in enumerate(lines):
+        line = re.sub(r"(?<!\\)\|", r"\\|", line)
+        if line.startswith("Equation"):
+            line = re.sub(r"\beq:[\w-]+", r":eq:`\g<0>`", line)
+        lines[i] = line
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("notebook-gallery", NotebookGallery)
+    app.add_directive("notebook-status", NotebookStatus)
+    app.connect("autodoc-process-docstring", link_equations)
+    app.connect("html-page-context", leave_out_thebe, priority=950)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
