@@ -1,9 +1,7 @@
-"""Lecture 1: the GAN objective.
+"""The losses of Goodfellow et al. (2014) and Mao et al. (2017), and the R1 penalty.
 
-The losses of Goodfellow et al. (2014) and Mao et al. (2017) as pure functions of the
-discriminator's logits, what they come to when the discriminator is perfect, and a two-dimensional
-GAN small enough to watch. The discriminator's last layer has no sigmoid: its output s is a logit,
-D(x) = sigmoid(s), so that no logarithm of a rounded-off probability is ever taken.
+Pure functions of the discriminator's logits: its last layer has no sigmoid, D(x) = sigmoid(s), so
+that no logarithm of a rounded-off probability is ever taken.
 """
 
 from __future__ import annotations
@@ -17,9 +15,6 @@ from torch import Tensor
 from vidgen_lite.checks import expect_choice
 
 KINDS = ("minimax", "non_saturating", "least_squares")
-
-
-# --- The losses ---------------------------------------------------------------------------------
 
 
 class DiscriminatorLoss(NamedTuple):
@@ -114,8 +109,8 @@ def r1_penalty(real_logits: Tensor, reals: Tensor) -> Tensor:
     """The squared norm of the discriminator's gradient at the data, averaged over the batch.
 
     Add ``0.5 * gamma * r1_penalty(...)`` to the discriminator's loss (Mescheder et al. 2018).
-    The result can be differentiated once more. Samples of a batch must not influence each other's
-    logits, so the discriminator has no batch normalisation.
+    The result can be differentiated once more. It is one sample's gradient only where the samples
+    of a batch do not influence each other's logits: batch normalisation in D mixes them.
 
     Equation: eq:r1
 
