@@ -31,13 +31,14 @@ def mentions(slug: str) -> re.Pattern[str]:
     return re.compile(rf"((?<=github\.com/)|(?<=\.com/github/)){re.escape(slug)}(?![\w-])")
 
 
-def files(root: Path = ROOT) -> list[Path]:
-    """Every text file of the repository that may name its address."""
+def files(root: Path = ROOT, kinds: set[str] | None = KINDS) -> list[Path]:
+    """The repository's files of these kinds (by default, those that may name its address)."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=root, capture_output=True, text=True, check=True,
     ).stdout.split("\0")  # fmt: skip
-    return [root / name for name in listed if Path(name).suffix in KINDS and (root / name).exists()]
+    paths = (root / name for name in listed if kinds is None or Path(name).suffix in kinds)
+    return [path for path in paths if path.is_file()]
 
 
 def with_stamp(before: str, after: str) -> str:
@@ -46,14 +47,14 @@ def with_stamp(before: str, after: str) -> str:
     A stamp that was stale before stays stale.
     """
     sys.path.insert(0, str(ROOT / "notebooks"))
-    import execute
+    import sources
 
     old, new = (nbformat.reads(text, as_version=4) for text in (before, after))
     stamp = old.metadata.get("vidgen")
-    if stamp is None or stamp["modules"] != (hashes := execute.source_hashes(old)):
+    if stamp is None or stamp["modules"] != (hashes := sources.source_hashes(old)):
         return after
-    moved = {**hashes, "cells": execute.source_hashes(new)["cells"]}
-    after = after.replace(stamp["sources"], execute.combined(moved))
+    moved = {**hashes, "cells": sources.source_hashes(new)["cells"]}
+    after = after.replace(stamp["sources"], sources.combined(moved))
     return after.replace(hashes["cells"], moved["cells"])
 
 

@@ -1,8 +1,9 @@
-"""The book's own Sphinx extension: pages made from notebooks and docstrings, and one repair."""
+"""The book's own Sphinx extension: pages made from notebooks and docstrings, and two repairs."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from notebook_gallery import NotebookGallery
@@ -29,6 +30,18 @@ def leave_out_thebe(
     ]
 
 
+def leave_out_font_preloads(app: Sphinx, error: Exception | None) -> None:
+    """Take the theme's early font requests out of the pages; the style sheet asks for them anyway.
+
+    From an unpacked folder a browser refuses them, with an error a font, as they claim to come
+    from elsewhere ("crossorigin").
+    """
+    if error is None and app.builder.format == "html":
+        for path in Path(app.outdir).rglob("*.html"):
+            page = path.read_text(encoding="utf-8")
+            path.write_text(re.sub(r'<link rel="preload" as="font"[^>]*>', "", page), "utf-8")
+
+
 def link_equations(
     app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
 ) -> None:
@@ -45,4 +58,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("notebook-status", NotebookStatus)
     app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", leave_out_thebe, priority=950)
+    app.connect("build-finished", leave_out_font_preloads)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -37,8 +37,12 @@ if (window.FontAwesome && window.FontAwesome.noAuto) window.FontAwesome.noAuto()
         label(play.querySelectorAll("button")[i], text);
       });
     });
+    // Roles that docutils gives to a bibliography and that have gone out of use since.
+    each(".citation[role=doc-biblioentry]", function (entry) {
+      entry.setAttribute("role", "listitem");
+    });
     // What scrolls sideways must be reachable by keyboard.
-    each("pre, .table-wide, .math", function (box) {
+    each("pre, div.math, .cell_output, .pst-scrollable-table-container", function (box) {
       if (box.scrollWidth > box.clientWidth + 1 && !box.hasAttribute("tabindex")) box.tabIndex = 0;
     });
   }
