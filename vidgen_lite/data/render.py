@@ -67,11 +67,11 @@ def puppet_parts(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor) -> Par
     shoulder_line = joints["l_collar"] - joints["r_collar"]
     hip_line = joints["l_hip"] - joints["r_hip"]
     deep = 0.062 * g
-    chest = deep + abs(0.82 * puppet.shoulders * g**0.5 - deep) * _facing(shoulder_line)
+    chest = deep + 0.2 * puppet.shoulders * g**0.5 * _facing(shoulder_line)
     waist = deep * 1.02 + 0.016 * g * _facing(hip_line)
     top = neck + (pelvis - neck) * 0.36
     low = neck + (pelvis - neck) * 0.88
-    parts.add(top, low, (chest * 0.95, waist), puppet.shirt, nearer=-0.02)
+    parts.add(top, low, (chest, waist), puppet.shirt, nearer=-0.02)
     hips = 0.055 * g
     parts.add(joints["r_hip"], joints["l_hip"], (hips, hips), puppet.trousers, nearer=-0.08)
     parts.add(neck, head, (0.036, 0.036), _mix(puppet.skin, (0, 0, 0), 0.12), nearer=-0.03)
