@@ -6,24 +6,14 @@ import argparse
 import dataclasses
 import importlib
 import json
-import os
 import sys
-import time
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from vidgen_lite.training import (
-    PRESETS,
-    State,
-    load_checkpoint,
-    make_accelerator,
-    preset_name,
-    progress,
-    save_checkpoint,
-)
+from vidgen_lite.training import PRESETS, make_accelerator, preset_name, resume
 
 LECTURES = ("gan_objective", "scene_dynamics")
-SECONDS_BETWEEN_CHECKPOINTS = 60
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -57,56 +47,26 @@ def run(options: argparse.Namespace) -> None:
     settings = choose_settings(lecture, options)
     accelerator = make_accelerator(options.precision)
     out: Path = options.out
-    out.mkdir(parents=True, exist_ok=True)
     state = lecture.new_state(settings)
-    checkpoint = out / "checkpoint.safetensors"
-    if checkpoint.exists():
-        load_checkpoint(checkpoint, state)
-        accelerator.print(f"{checkpoint}: going on from step {state.step}")
     data = lecture.load_data(settings, options.data)
     records = lecture.train(state, data, accelerator=accelerator)
+    resume(records, state, out, write=accelerator.is_main_process)
     if accelerator.is_main_process:
         (out / "settings.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2))
-        keep_records(out / "metrics.jsonl", state.step)
-        follow(records, state, out)
         lecture.write_samples(state, out)
-        print(f"{out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
-    else:
-        for _ in records:
-            pass
+        print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
     accelerator.end_training()
 
 
-def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> object:
+def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> Any:
     """The preset's settings for a model, with the steps and the seed of the command line."""
-    models = lecture.PRESETS
+    models = lecture.MODELS
     model = options.model or next(iter(models))
     if model not in models:
         raise ValueError(f"--model: expected one of {', '.join(models)}; got {model!r}")
     settings = models[model][preset_name(options.preset)]
     changes = {k: v for k in ("steps", "seed") if (v := getattr(options, k)) is not None}
     return dataclasses.replace(settings, **changes)
-
-
-def keep_records(path: Path, steps: int) -> None:
-    """Drop records of steps that the checkpoint does not know of, so that none is there twice."""
-    lines = path.read_text().splitlines()[:steps] if path.exists() else []
-    path.write_text("".join(line + "\n" for line in lines))
-
-
-def follow(records: object, state: State, out: Path) -> None:
-    """Write each record down, and a checkpoint every minute and at the end."""
-    saved = time.monotonic()
-    with (out / "metrics.jsonl").open("a") as metrics:
-        bar = progress(records, state.settings.steps, state.architecture, initial=state.step)  # type: ignore[arg-type]
-        for record in bar:
-            metrics.write(json.dumps(record) + "\n")
-            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-                metrics.flush()
-                os.fsync(metrics.fileno())  # records first: none may be missing before the step
-                save_checkpoint(out / "checkpoint.safetensors", state)
-                saved = time.monotonic()
-    save_checkpoint(out / "checkpoint.safetensors", state)
 
 
 if __name__ == "__main__":

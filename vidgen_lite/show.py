@@ -111,6 +111,13 @@ def clip(
     )
 
 
+def write_film(
+    path: str | Path, video: Tensor, *, fps: float = 16, scale: int = 4, columns: int | None = None
+) -> None:
+    """Write one clip (3, T, H, W), or several side by side (N, 3, T, H, W), as an H.264 file."""
+    Path(path).write_bytes(encode(_enlarge(_to_grid(video, columns, 2), scale), fps=fps))
+
+
 def _jpeg(image: Tensor) -> bytes:
     from PIL import Image
 

@@ -3,8 +3,10 @@
 There is no trainer here. A lecture's ``train`` is a generator that yields one record a step, so
 the loop stays in the notebook:
 
-    for record in progress(train(state, clips), total=settings.steps, description="VGAN"):
-        losses.append(record)
+    for record in train(state, clips):
+        print(record)
+
+:func:`resume` goes round such a loop, shows its progress and saves it every minute.
 
 All randomness of a step comes from :func:`step_generator`, a function of the seed and the step.
 A run that is stopped at any step and resumed from its checkpoint therefore goes on to the same
@@ -16,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -196,6 +199,47 @@ def progress(
 
 # Checkpoints
 
+SECONDS_BETWEEN_CHECKPOINTS = 60
+
+
+def resume(
+    records: Iterator[dict[str, float]], state: State, folder: str | Path, *, write: bool = True
+) -> list[dict[str, float]]:
+    """Train to the end, from the folder's checkpoint if there is one, and return every record.
+
+    Leaves ``checkpoint.safetensors`` (once a minute and at the end) and ``metrics.jsonl`` (a
+    record a step) in the folder. A run that was killed goes on when this is called again.
+
+    Args:
+        records: ``train(state, ...)``, not yet begun.
+        state: the run that ``records`` trains.
+        folder: where the run is kept; made if it is not there.
+        write: False in all but the first of several processes, which only read.
+
+    Raises:
+        ValueError: the folder holds another run's checkpoint.
+    """
+    folder = Path(folder)
+    checkpoint, metrics = folder / "checkpoint.safetensors", folder / "metrics.jsonl"
+    if checkpoint.exists():
+        load_checkpoint(checkpoint, state)
+    if not write:
+        return list(records)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Records of steps that the checkpoint does not know of will be made again.
+    lines = metrics.read_text().splitlines()[: state.step] if metrics.exists() else []
+    metrics.write_text("".join(line + "\n" for line in lines))
+    saved = time.monotonic()
+    with metrics.open("a") as file:
+        for record in progress(records, state.settings.steps, state.architecture, state.step):
+            file.write(json.dumps(record) + "\n")
+            if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+                file.flush()  # the records first: none may be missing before the step
+                save_checkpoint(checkpoint, state)
+                saved = time.monotonic()
+    save_checkpoint(checkpoint, state)
+    return [json.loads(line) for line in metrics.read_text().splitlines()]
+
 
 def save_checkpoint(path: str | Path, state: State) -> None:
     """Write networks, optimisers, step, settings and random states to one safetensors file.
@@ -260,9 +304,9 @@ def load_checkpoint(path: str | Path, state: State) -> None:
         for key, tensor in tensors.items():
             if key.startswith(f"optimizer.{name}."):
                 index, slot = key.removeprefix(f"optimizer.{name}.").split(".", 1)
-                like = parameters[int(index)]
+                like = parameters[int(index)].data
                 same = tensor.shape == like.shape  # then keep the parameter's memory layout
-                value = torch.empty_like(like.data).copy_(tensor) if same else tensor
+                value = torch.empty_like(like).copy_(tensor) if same else tensor
                 values.setdefault(int(index), {})[slot] = value
         optimizer.load_state_dict({"state": values, "param_groups": groups[name]})
     torch.set_rng_state(tensors["random.cpu"])

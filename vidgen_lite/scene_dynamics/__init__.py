@@ -5,8 +5,8 @@ which of the two is seen: G(z) = m * f + (1 - m) * b. ``networks`` holds the gen
 discriminator, ``steps`` the losses and the training loop.
 """
 
+from vidgen_lite.scene_dynamics.classify import ActionClassifier, accuracy, fine_tune
 from vidgen_lite.scene_dynamics.networks import (
-    ActionClassifier,
     GeneratedVideo,
     ImageToVideoGenerator,
     OneStreamGenerator,
@@ -14,6 +14,7 @@ from vidgen_lite.scene_dynamics.networks import (
     VideoGenerator,
     compose,
 )
+from vidgen_lite.scene_dynamics.presets import MODELS, PRESETS, load_data, write_samples
 from vidgen_lite.scene_dynamics.steps import (
     GeneratorLoss,
     Settings,
@@ -28,6 +29,8 @@ from vidgen_lite.scene_dynamics.steps import (
 )
 
 __all__ = [
+    "MODELS",
+    "PRESETS",
     "ActionClassifier",
     "GeneratedVideo",
     "GeneratorLoss",
@@ -36,13 +39,17 @@ __all__ = [
     "Settings",
     "VideoDiscriminator",
     "VideoGenerator",
+    "accuracy",
     "compose",
     "discriminator_step",
+    "fine_tune",
     "first_frame_loss",
     "generator_objective",
     "generator_step",
+    "load_data",
     "mask_sparsity",
     "new_state",
     "sample",
     "train",
+    "write_samples",
 ]

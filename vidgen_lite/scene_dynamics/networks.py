@@ -232,26 +232,3 @@ class VideoDiscriminator(nn.Module):
             spread = hidden.var(0, unbiased=False).add(1e-8).sqrt().mean()
             hidden = torch.cat([hidden, spread.expand_as(hidden[:, :1])], dim=1)
         return self.head(hidden).flatten()  # (B,)
-
-
-class ActionClassifier(nn.Module):
-    """The discriminator's features with a K-way head (paper section 4.3, UCF101 in small).
-
-    Args:
-        discriminator: its levels are taken over as they are, trained or fresh.
-        n_actions: K.
-        dropout: share of the last map's values dropped in training.
-    """
-
-    def __init__(
-        self, *, discriminator: VideoDiscriminator, n_actions: int, dropout: float = 0.5
-    ) -> None:
-        super().__init__()
-        expect_positive("n_actions", n_actions)
-        self.features = discriminator.features
-        self.dropout = nn.Dropout3d(dropout)
-        self.head = nn.Conv3d(discriminator.channels[-1], n_actions, (2, 4, 4))
-
-    def forward(self, video: Tensor) -> Tensor:
-        """Score each action for clips (B, 3, T, H, W) in [-1, 1]; returns logits (B, K)."""
-        return self.head(self.dropout(self.features(video))).flatten(1)

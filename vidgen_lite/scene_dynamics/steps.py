@@ -175,6 +175,8 @@ def new_state(settings: Settings) -> State:
     initialise(generator)
     if settings.norm == "batch":
         initialise(discriminator)
+    else:  # without batch norm, N(0, 0.01) would fade to nothing within a few levels
+        initialise_by_fan_in(discriminator)
     models = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
         channels_last(model)
@@ -207,6 +209,16 @@ def initialise(network: nn.Module) -> None:
         elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.weight.normal_(1, 0.02)
             layer.bias.zero_()
+
+
+@torch.no_grad()
+def initialise_by_fan_in(network: nn.Module) -> None:
+    """Draw weights so that each level passes its input's size on (He et al., 2015)."""
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.conv._ConvNd):
+            nn.init.kaiming_normal_(layer.weight, 0.2, nonlinearity="leaky_relu")
+            if layer.bias is not None:
+                layer.bias.zero_()
 
 
 def discriminator_step(

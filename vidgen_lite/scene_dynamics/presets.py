@@ -1,0 +1,100 @@
+"""The runs of this lecture at each preset, their data, and the clips they leave behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from vidgen_lite.scene_dynamics.steps import Settings, sample
+from vidgen_lite.training import State
+
+# What lets a GAN learn in minutes: no batch norm in D but a gradient penalty on real clips, a look
+# at the whole batch, averaged weights, and clips of a quarter of the paper's area and half its
+# frames. The paper's own choices are the defaults of Settings.
+LAPTOP = Settings(
+    size=32,
+    width=24,
+    norm="none",
+    batch_statistics=True,
+    r1_weight=1.0,
+    r1_every=8,
+    average_decay=0.998,
+    mask_penalty=0.3,
+    batch_size=16,
+    steps=3_000,
+    learning_rate=1e-3,
+)
+SMOKE = replace(LAPTOP, width=4, batch_size=4, steps=12, r1_every=4, average_decay=0.5)
+GPU = replace(LAPTOP, size=64, width=48, batch_size=32, steps=20_000, average_decay=0.999)
+PAPER = Settings()
+
+
+def _conditional(settings: Settings, *, width: int, steps: int) -> Settings:
+    return replace(settings, model="conditional", all_frames=10.0, width=width, steps=steps)
+
+
+PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": GPU, "paper": PAPER}
+MODELS: dict[str, dict[str, Settings]] = {
+    "two-stream": PRESETS,
+    "one-stream": {name: replace(s, model="one-stream") for name, s in PRESETS.items()},
+    "conditional": {
+        "smoke": _conditional(SMOKE, width=2, steps=12),
+        "laptop": _conditional(LAPTOP, width=12, steps=1_200),
+        "gpu": _conditional(GPU, width=24, steps=10_000),
+        "paper": replace(PAPER, model="conditional", batch_size=32),
+    },
+}
+DATA = ("puppets", "street")
+
+
+def load_data(settings: Settings, name: str | None = None) -> Tensor:
+    """The clips to train on, (N, 3, T, H, W) in [-1, 1] or uint8.
+
+    Args:
+        settings: their size is what counts.
+        name: ``puppets`` (the default), ``street``, or a folder of video files.
+
+    Raises:
+        ValueError: neither of the two, nor a folder.
+        FetchError: street clips that can't be fetched.
+    """
+    size, frames = settings.size, settings.size // 2
+    if name is None or name == "puppets":
+        from vidgen_lite.data.puppets import CAST, SCENES, make_clips
+
+        n = 64 if settings.steps < 100 else 1_500
+        return make_clips(
+            n, seed=0, frames=frames, size=size, puppets=CAST[:3], scenes=SCENES[:2]
+        ).video
+    if name == "street":
+        from vidgen_lite.data.video import street_clips
+
+        return street_clips("train", size=size, frames=frames)
+    from vidgen_lite.data.video import ClipFolder
+
+    if not Path(name).is_dir():
+        raise ValueError(f"--data: expected {', '.join(DATA)} or a folder, got {name!r}")
+    folder = ClipFolder(name, size=size, frames=frames)
+    return torch.stack([folder[i] for i in range(len(folder))])
+
+
+def write_samples(state: State, out: Path) -> None:
+    """Write what the generator makes of eight fixed codes: a film and a filmstrip."""
+    from vidgen_lite.show import contact_sheet, write_film
+
+    settings = state.settings
+    if settings.model == "conditional":
+        code = to_images(load_data(settings)[:8])
+    else:
+        code = torch.randn(8, settings.z_dim, generator=torch.Generator().manual_seed(1))
+    video = sample(state, code).video.cpu()
+    contact_sheet(out / "samples.png", video)
+    write_film(out / "samples.mp4", video)
+
+
+def to_images(clips: Tensor) -> Tensor:
+    """The first frame of each clip: (N, 3, T, H, W) -> (N, 3, H, W)."""
+    return clips[:, :, 0]
