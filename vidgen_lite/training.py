@@ -176,11 +176,11 @@ def update_average(average: nn.Module, model: nn.Module, decay: float) -> None:
     """
     for old, new in zip(average.parameters(), model.parameters(), strict=True):
         old.lerp_(new, 1 - decay)
-    for old, new in zip(average.buffers(), model.buffers(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - decay)
+    for old_buffer, buffer in zip(average.buffers(), model.buffers(), strict=True):
+        if buffer.is_floating_point():
+            old_buffer.lerp_(buffer, 1 - decay)
         else:
-            old.copy_(new)
+            old_buffer.copy_(buffer)
 
 
 def progress(
