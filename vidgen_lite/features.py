@@ -63,6 +63,14 @@ class MobileNetV2(nn.Module):
         return self.features(image).mean((2, 3))
 
 
+class SmallFrames(nn.Module):
+    """The frame itself at 6x6 pixels, 108 numbers: features that need no download."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (B, 108) of images (B, 3, H, W)."""
+        return F.adaptive_avg_pool2d(image, 6).flatten(1)
+
+
 def load_features() -> MobileNetV2:
     """The network with its ImageNet weights, fetched once (8 MB).
 
