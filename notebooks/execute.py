@@ -263,6 +263,7 @@ def run(notebook: NotebookNode, preset: str) -> NotebookNode:
         runner = Runner(
             notebook,
             timeout=None,
+            startup_timeout=300,
             store_widget_state=True,
             record_timing=False,
             force_raise_errors=True,
