@@ -18,7 +18,7 @@ from vidgen_lite.checks import expect_choice, expect_positive
 from vidgen_lite.data.actions import ACTIONS, act
 from vidgen_lite.data.cast import CAST, Puppet, random_puppet
 from vidgen_lite.data.motion import Motion, joints_from_motion
-from vidgen_lite.data.render import head_axes, paint_parts, puppet_parts
+from vidgen_lite.data.render import head_axes, paint_puppet
 from vidgen_lite.data.scenes import SCENES, Scene
 
 __all__ = [
@@ -148,17 +148,16 @@ def make_clips(
             motion = _excerpt(motions[what], frames, generator)
         puppet, scene = puppets[who], scenes[where]
         joints = _place(motion, puppet, float(torch.rand(1, generator=generator)))
-        background = still[where]
-        views = scene.view(size=size, shift=camera, device=device) if pan else background
-        rgb = (views if pan else views.expand(frames, -1, -1, -1)).clone()
-        clear = torch.ones(frames, size, size, device=device)
         axes = head_axes(motion.directions[:, 2], motion.directions[:, 1]).to(device)
         joints = {name: joint.to(device) for name, joint in joints.items()}
-        parts = puppet_parts(puppet, joints, axes)
-        paint_parts(rgb, clear, puppet, parts, joints["head"], axes)
-        out.video[i] = rgb.transpose(0, 1)
-        out.mask[i, 0] = 1 - clear
-        out.background[i] = views[0] if pan else background
+        light, clear = paint_puppet(puppet, joints, axes, size=size)
+        mask = 1 - clear
+        # From light in [0, 1] to pixels in [-1, 1]; where the mask is 0 this adds exactly nothing.
+        foreground = (2 * light).sub_(mask[:, None])
+        views = scene.view(size=size, shift=camera, device=device) if pan else still[where][None]
+        out.video[i] = foreground.addcmul_(views, clear[:, None]).transpose(0, 1)
+        out.mask[i, 0] = mask
+        out.background[i] = views[0]
         out.pose[i] = _pose(puppet, joints, axes, size)
         out.face_box[i] = _face_box(puppet, joints["head"], size)
         out.action[i], out.puppet[i], out.scene[i] = what, who, where

@@ -62,7 +62,7 @@ def puppet_parts(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor) -> Par
     """Dress the joints: every capsule of one puppet over T frames."""
     parts, g = Parts(), puppet.girth
     head, neck, pelvis = joints["head"], joints["spine"], joints["pelvis"]
-    parts.add(head, head, (-1.0, -1.0), puppet.skin, nearer=0.035)  # painted by paint_head
+    parts.add(head, head, (-1.0, -1.0), puppet.skin, nearer=0.035)  # painted by _paint_head
 
     shoulder_line = joints["l_collar"] - joints["r_collar"]
     hip_line = joints["l_hip"] - joints["r_hip"]
@@ -135,105 +135,142 @@ def _add_hair(parts: Parts, puppet: Puppet, head: Tensor, axes: Tensor) -> None:
         parts.add(at(0, 0.95, 0.35), at(0, 0.85, -0.5), (r * 0.3, r * 0.36), puppet.hair, behind)
 
 
-def paint_parts(
-    rgb: Tensor, clear: Tensor, puppet: Puppet, parts: Parts, head: Tensor, axes: Tensor
-) -> None:
-    """Paint one puppet over a picture, in place.
+def paint_puppet(
+    puppet: Puppet, joints: dict[str, Tensor], axes: Tensor, *, size: int
+) -> tuple[Tensor, Tensor]:
+    """Paint one puppet on nothing.
 
     Args:
-        rgb: (T, 3, S, S) pictures in [-1, 1]; painted over.
-        clear: (T, S, S), the share of the background still seen; multiplied down.
-        head: (T, 3) centre of the head. axes: (T, 3, 3) from ``head_axes``.
-    """
-    size = rgb.shape[-1]
-    start, stop = torch.stack(parts.start, 1), torch.stack(parts.stop, 1)  # (T, P, 3)
-    radii = torch.stack(parts.radii, 1) * size  # (T, P, 2)
-    colours = rgb.new_tensor(parts.colours) * 2 - 1  # (P, 3)
-    order = torch.stack(parts.depth, 1).argsort(dim=1, stable=True)  # far to near
-    flip = rgb.new_tensor([size, -size])
-    below = rgb.new_tensor([0.0, size])
-    a, b = start[..., :2] * flip + below, stop[..., :2] * flip + below  # pixels, y down
+        joints: name to (T, 3) places, in fractions of the picture, y up.
+        axes: (T, 3, 3) from ``head_axes``.
+        size: height and width in pixels.
 
+    Returns:
+        The puppet's light (T, 3, S, S) in [0, 1], already multiplied by its cover, and the
+        share of the background that is still seen (T, S, S).
+    """
+    parts, head = puppet_parts(puppet, joints, axes), joints["head"]
+    light = head.new_zeros(len(head), 3, size, size)
+    clear = head.new_ones(len(head), size, size)
+    order = torch.stack(parts.depth, 1).argsort(dim=1, stable=True)  # (T, P), far to near
     pick = order[..., None].expand(-1, -1, 2)
-    a, b, radii, colours = (
-        a.gather(1, pick),
-        b.gather(1, pick),
-        radii.gather(1, pick),
-        colours[order],
+    scale, origin = head.new_tensor([size, -size]), head.new_tensor([0, size])
+    a, b = (  # (T, P, 2): both ends in pixels, y down, in painting order
+        (torch.stack(ends, 1)[..., :2] * scale + origin).gather(1, pick)
+        for ends in (parts.start, parts.stop)
     )
-    along = b - a  # (T, P, 2)
-    along = along / (along.square().sum(-1, keepdim=True) + 1e-6)
-    grid = torch.arange(size, device=rgb.device, dtype=rgb.dtype) + 0.5
-    for p in range(order.shape[1]):
-        here = (order[:, p] == HEAD).nonzero()[:, 0]
-        if len(here):
-            patch, hole = rgb[here], clear[here]
-            _paint_head(patch, hole, puppet, head[here], axes[here], grid)
-            rgb[here], clear[here] = patch, hole
-        dx = grid - a[:, p, 0, None]  # (T, S)
-        dy = grid - a[:, p, 1, None]
-        bax, bay = (b - a)[:, p].unbind(-1)
-        # Where on the segment the nearest point lies, 0 at a and 1 at b.
-        h = (dx * along[:, p, 0, None])[:, None, :] + (dy * along[:, p, 1, None])[:, :, None]
-        h.clamp_(0, 1)
-        ex = torch.addcmul(dx[:, None, :], h, -bax[:, None, None])
-        ey = torch.addcmul(dy[:, :, None], h, -bay[:, None, None])
-        distance = ex.mul_(ex).addcmul_(ey, ey).sqrt_()
-        grow = radii[:, p, 1] - radii[:, p, 0]
-        radius = h.mul_(grow[:, None, None]).add_(radii[:, p, 0, None, None])
-        cover = (radius - distance).add_(0.5).clamp_(0, 1)
-        clear.mul_(1 - cover)
-        # Darker towards the rim, like felt: it keeps an arm apart from the shirt behind it.
-        shade = distance.div_(radius.clamp_(min=0.5)).square_().clamp_(max=1).mul_(-0.28).add_(1.08)
-        paint = (colours[:, p, :, None, None] + 1) * shade[:, None] - 1
-        rgb.lerp_(paint.clamp_(max=1), cover[:, None])
+    radii = (torch.stack(parts.radii, 1) * size).gather(1, pick)
+    colours = head.new_tensor(parts.colours)[order]  # (T, P, 3)
+    windows = _windows(a, b, radii, size)
+    grid = torch.arange(size, device=head.device, dtype=head.dtype) + 0.5
+    heads = (order == HEAD).T.tolist()
+    for p, (x0, y0, x1, y1) in enumerate(windows):
+        here = [t for t, is_head in enumerate(heads[p]) if is_head]
+        if here:
+            _paint_head(light, clear, puppet, head, axes, here)
+        if len(here) == len(head) or x0 >= x1 or y0 >= y1:
+            continue
+        cover, shade = _capsule(grid[x0:x1], grid[y0:y1], a[:, p], b[:, p], radii[:, p])
+        where = (..., slice(y0, y1), slice(x0, x1))
+        _lay_over(light[where], clear[where], cover, shade * cover, colours[:, p, :, None, None])
+    # The shade of a bright colour may reach past white.
+    return torch.minimum(light, (1 - clear)[:, None]), clear
+
+
+def _windows(a: Tensor, b: Tensor, radii: Tensor, size: int) -> list[list[int]]:
+    """For each part, the box that holds it in every frame: x0, y0, x1, y1 in whole pixels."""
+    reach = radii.amax(-1, keepdim=True) + 1
+    low = (torch.minimum(a, b) - reach).amin(0).floor()
+    high = (torch.maximum(a, b) + reach).amax(0).ceil()
+    return torch.cat([low, high], -1).clamp(0, size).long().tolist()
+
+
+def _capsule(x: Tensor, y: Tensor, a: Tensor, b: Tensor, radii: Tensor) -> tuple[Tensor, Tensor]:
+    """Cover and shade (T, H, W) of a tapered capsule, seen at pixel centres x (W,) and y (H,)."""
+    ab = b - a
+    along = ab / (ab.square().sum(-1, keepdim=True) + 1e-6)
+    dx, dy = x - a[:, :1], y - a[:, 1:]  # (T, W), (T, H)
+    # Where on the segment the nearest point lies, 0 at a and 1 at b.
+    h = (dx * along[:, :1])[:, None, :] + (dy * along[:, 1:])[:, :, None]
+    h.clamp_(0, 1)
+    ex = torch.addcmul(dx[:, None, :], h, -ab[:, 0, None, None])
+    ey = torch.addcmul(dy[:, :, None], h, -ab[:, 1, None, None])
+    distance = ex.mul_(ex).addcmul_(ey, ey).sqrt_()
+    grow = radii[:, 1] - radii[:, 0]
+    radius = h.mul_(grow[:, None, None]).add_(radii[:, 0, None, None])
+    cover = (radius - distance).add_(0.5).clamp_(0, 1)
+    # Darker towards the rim, like felt: it keeps an arm apart from the shirt behind it.
+    rim = distance.div_(radius.clamp_(min=0.5)).square_().clamp_(max=1)
+    return cover, rim.mul_(-0.28).add_(1.08)
+
+
+def _lay_over(light: Tensor, clear: Tensor, cover: Tensor, amount: Tensor, colour: Tensor) -> None:
+    rest = 1 - cover
+    clear.mul_(rest)
+    light.mul_(rest[:, None]).addcmul_(colour, amount[:, None])
 
 
 def _paint_head(
-    rgb: Tensor, clear: Tensor, puppet: Puppet, head: Tensor, axes: Tensor, grid: Tensor
+    light: Tensor, clear: Tensor, puppet: Puppet, head: Tensor, axes: Tensor, here: list[int]
 ) -> None:
-    size = rgb.shape[-1]
+    """Lay the head over the frames listed in ``here``."""
+    size, frames = light.shape[-1], len(head)
+    every = len(here) == frames
+    head, axes = (head, axes) if every else (head[here], axes[here])
     r = puppet.head * size
-    qx = ((grid - head[:, 0, None] * size) / r)[:, None, :]  # (T, 1, S): head radii, x right
-    qy = (-(grid - size + head[:, 1, None] * size) / r)[:, :, None]  # (T, S, 1): y up
+    middle = torch.stack([head[:, 0], 1 - head[:, 1]], -1) * size
+    [(x0, y0, x1, y1)] = _windows(
+        middle[:, None], middle[:, None], middle.new_full((1, 1, 1), r), size
+    )
+    x = torch.arange(x0, x1, device=head.device, dtype=head.dtype) + 0.5
+    y = torch.arange(y0, y1, device=head.device, dtype=head.dtype) + 0.5
+    qx = ((x - middle[:, :1]) / r)[:, None, :]  # in head radii, to the right
+    qy = ((middle[:, 1:] - y) / r)[:, :, None]  # up
     square = qx * qx + qy * qy
-    cover = ((1 - square.sqrt()) * r + 0.5).clamp_(0, 1)
     qz = (1 - square).clamp_(min=0).sqrt_()
     # The point of the ball that a pixel sees, in the head's own axes.
     left, up, front = (
-        qx * axes[:, i, 0, None, None]
-        + qy * axes[:, i, 1, None, None]
-        + qz * axes[:, i, 2, None, None]
-        for i in range(3)
+        qx * axis[:, 0, None, None] + qy * axis[:, 1, None, None] + qz * axis[:, 2, None, None]
+        for axis in axes.unbind(1)
     )
+    cover = ((1 - square.sqrt()) * r + 0.5).clamp_(0, 1)
+    paint = _face(puppet, left, up, front, r)
+    amount = cover * (1.05 - 0.22 * square.clamp_(max=1))
+    frame = slice(None) if every else here
+    where = (..., slice(y0, y1), slice(x0, x1))
+    below, hole = light[frame], clear[frame]  # views if every frame is here, else copies
+    _lay_over(below[where], hole[where], cover, amount, paint)
+    if not every:
+        light[frame], clear[frame] = below, hole
+
+
+def _face(puppet: Puppet, left: Tensor, up: Tensor, front: Tensor, r: float) -> Tensor:
+    """Colour (T, 3, H, W) of the points of a unit ball; ``r`` is its radius in pixels."""
 
     def soft(inside: Tensor) -> Tensor:
         return (inside * r + 0.5).clamp_(0, 1)
 
     def colour(value: Colour) -> Tensor:
-        return rgb.new_tensor(value)[None, :, None, None]
+        return left.new_tensor(value)[None, :, None, None]
 
-    paint = colour(puppet.skin).expand(len(rgb), 3, size, size)
     ahead = soft(front * 1.5)
     side = left.abs()
     cheeks = (1 - ((side - 0.6).square() + (up + 0.3).square()) / 0.07).clamp_(0, 1) * ahead
-    paint = paint.lerp(colour(_mix(puppet.skin, (0.95, 0.3, 0.3), 0.5)), cheeks[:, None])
-    hat = puppet.hair_style in ("cap", "beanie")
-    if hat:
-        hair = soft(up - 0.30)
-    elif puppet.hair_style == "bald":
-        hair = soft(up - 2.0)
-    elif puppet.hair_style == "crest":
-        hair = soft(up - 0.9 * front + 0.05 - 0.35 * side)
-    else:
-        hair = soft(up - 1.0 * front + 0.42 - 0.15 * side)
     eye = ((side - 0.40).square() / 0.17**2 + (up - 0.02).square() / 0.24**2).sqrt_()
     eyes = soft((1 - eye) * 0.19) * ahead
     smile = 0.085 - (up + 0.52 - 0.55 * left.square()).abs()
     mouth = soft(torch.minimum(smile, 0.42 - side)) * ahead
-    paint = paint.lerp(colour((0.62, 0.12, 0.14)), mouth[:, None])
-    paint = paint.lerp(colour((0.10, 0.07, 0.10)), eyes[:, None])
-    paint = paint.lerp(colour(puppet.hair), hair[:, None])
-    shade = 1.05 - 0.22 * square.clamp_(max=1)
-    rgb.lerp_((paint * shade[:, None]).mul_(2).sub_(1).clamp_(max=1), cover[:, None])
-    clear.mul_(1 - cover)
+    if puppet.hair_style in ("cap", "beanie"):
+        hair = soft(up - 0.30)
+    elif puppet.hair_style == "bald":
+        hair = torch.zeros_like(up)
+    elif puppet.hair_style == "crest":
+        hair = soft(up - 0.9 * front + 0.05 - 0.35 * side)
+    else:
+        hair = soft(up - 1.0 * front + 0.42 - 0.15 * side)
+    blush = _mix(puppet.skin, (0.95, 0.3, 0.3), 0.5)
+    lips, pupils = (0.62, 0.12, 0.14), (0.10, 0.07, 0.10)
+    paint = colour(puppet.skin).lerp(colour(blush), cheeks[:, None])
+    for shade, cover in ((lips, mouth), (pupils, eyes), (puppet.hair, hair)):
+        paint = paint.lerp_(colour(shade).expand_as(paint), cover[:, None].expand_as(paint))
+    return paint
