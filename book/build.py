@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HTML = ROOT / "_build" / "html"
 STAMP = ROOT / "_build" / "book.sha256"
 SOURCES = ("_config.yml", "_toc.yml", "requirements.txt", "book", "notebooks", "vidgen_lite")
-KINDS = {".yml", ".txt", ".md", ".ipynb", ".py", ".bib", ".css", ".js", ".svg", ".png", ".mp4"}
+NOT_SOURCES = {"__pycache__", ".ipynb_checkpoints", "vendor"}
 
 
 def sources_digest() -> str:
@@ -28,7 +28,7 @@ def sources_digest() -> str:
         path = ROOT / source
         files = sorted(path.rglob("*")) if path.is_dir() else [path]
         for file in files:
-            if file.suffix in KINDS and file.is_file() and ".ipynb_checkpoints" not in file.parts:
+            if file.is_file() and not NOT_SOURCES & set(file.relative_to(ROOT).parts):
                 digest.update(f"{file.relative_to(ROOT)}\0".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()

@@ -197,6 +197,13 @@ def test_a_page_works_from_an_unpacked_folder(browser: Any, book: Path, name: st
     seen.page.context.close()
 
 
+def test_the_search_finds_a_word_from_an_unpacked_folder(browser: Any, book: Path) -> None:
+    seen = visit(browser, (book / "search.html").as_uri() + "?q=discriminator")
+    seen.page.locator("#search-results li a").first.wait_for(timeout=20_000)
+    expect_healthy(seen)
+    seen.page.context.close()
+
+
 @pytest.mark.parametrize("name", notebook_pages())
 def test_a_slider_moves_something_without_a_kernel(browser: Any, address: str, name: str) -> None:
     seen = visit(browser, f"{address}/{name}.html")

@@ -1,19 +1,19 @@
-"""The repository as a whole: who may import whom, one address, pinned versions, nothing stray."""
+"""The repository as a whole: a full reference, one address, pinned versions, nothing stray."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import shutil
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
 from pages import ROOT, address, sources
+
+import vidgen_lite
 
 LECTURES = ("gan_objective", "scene_dynamics", "pose_futures", "everybody_dance_now")
 # Beside the lectures stands the command line, which starts any of them by name.
@@ -39,41 +39,9 @@ def module_name(path: Path) -> str:
 MODULES = {module_name(path): path for path in sorted((ROOT / "vidgen_lite").rglob("*.py"))}
 
 
-def imported(path: Path) -> set[str]:
-    """Every name that a module imports, at its top or inside a function."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: imports inside the library are written in full"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
-
-
 def lecture_of(name: str) -> str | None:
     parts = name.split(".")
-    return parts[1] if parts[0] == "vidgen_lite" and parts[1:] and parts[1] in LECTURES else None
-
-
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in COMMAND_LINE])
-def test_no_lecture_needs_a_later_one_and_no_shared_room_needs_a_lecture(name: str) -> None:
-    own = lecture_of(name)
-    needed = {lecture for other in imported(MODULES[name]) if (lecture := lecture_of(other))}
-    # A lecture may build on lecture 1's losses; of the others each stands alone.
-    allowed = {own, "gan_objective"} if own else set()
-    assert needed <= allowed
-
-
-def test_importing_the_library_loads_nothing_heavy_but_torch() -> None:
-    heavy = ("accelerate", "matplotlib", "imageio", "ipywidgets", "IPython", "scipy", "pandas")
-    code = (
-        "import sys, torch, importlib\nbefore = set(sys.modules)\n"
-        f"for name in {sorted(set(MODULES) - set(COMMAND_LINE))}: importlib.import_module(name)\n"
-        f"print([m for m in {heavy} if m in set(sys.modules) - before])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return parts[1] if parts[1:] and parts[1] in LECTURES else None
 
 
 def test_every_module_is_in_the_reference() -> None:
@@ -161,11 +129,8 @@ def test_what_the_course_needs_is_pinned_exactly() -> None:
     assert {name.lower() for name in re.findall(r'"([\w.-]+)>=', needed[1])} <= names
 
 
-def test_the_library_asks_for_lower_bounds_only() -> None:
-    project = (ROOT / "pyproject.toml").read_text()
-    needed = re.search(r"^dependencies = \[(.*?)^\]", project, re.M | re.S)
-    assert needed
-    assert all(re.fullmatch(r"[\w.-]+>=[\d.]+", item) for item in re.findall(r'"(.+?)"', needed[1]))
+def test_the_citation_names_the_version_that_is_here() -> None:
+    assert f"\nversion: {vidgen_lite.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_nothing_unexpected_lies_at_the_root() -> None:

@@ -3,6 +3,11 @@
 window.FontAwesomeConfig = { autoReplaceSvg: false, observeMutations: false };
 if (window.FontAwesome && window.FontAwesome.noAuto) window.FontAwesome.noAuto();
 
+// From a folder on disk a browser lets no page read another: search then lists titles only.
+if (window.location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
 // Names for controls that the theme and the widgets leave unnamed, for those who hear the page.
 (function () {
   function each(selector, action) {
