@@ -101,9 +101,11 @@ class Discriminator2D(nn.Module):
             nn.Linear(width, 1),
         )  # fmt: skip
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, *, company: Tensor | None = None) -> Tensor:
+        """Judge points (B, 2); the batch they are seen in is x itself, or ``company`` (N, 2)."""
         expect_shape("x", x, "B 2")
         if self.batch_statistics:
-            spread = x.var(0, unbiased=False).add(1e-8).sqrt()  # (2,)
+            company = x if company is None else company
+            spread = company.var(0, unbiased=False).add(1e-8).sqrt()  # (2,)
             x = torch.cat([x, spread.expand_as(x)], dim=1)  # (B, 4)
         return self.layers(x)
