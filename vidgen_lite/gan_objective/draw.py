@@ -57,8 +57,8 @@ def draw_game(
     x, push = x.detach().cpu(), -gradient[:arrows].cpu()
     push = push / (2 * push.norm(dim=1).max() + 1e-30)
     axes.imshow(
-        belief.numpy(), origin="lower", extent=(-reach, reach, -reach, reach), cmap=_belief_colours(),
-        vmin=0, vmax=1, interpolation="bilinear",
+        belief.numpy(), origin="lower", extent=(-reach, reach, -reach, reach), vmin=0, vmax=1,
+        cmap=_belief_colours(), interpolation="bilinear",
     )  # fmt: skip
     density = data.density(grid).view(121, 121).T
     axes.contour(

@@ -86,7 +86,7 @@ class Settings:
 # No paper trains this toy: here, ``paper`` only has more time than ``gpu``.
 PRESETS = {
     "ring": {
-        "smoke": Settings(steps=800),
+        "smoke": Settings(steps=600),
         "laptop": Settings(),
         "gpu": Settings(steps=10_000, width=128),
         "paper": Settings(steps=30_000, width=128),
