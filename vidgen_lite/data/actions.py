@@ -7,6 +7,7 @@ hangs down is swung forwards by ``pitch`` and away from the body by ``out``.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -16,19 +17,22 @@ from vidgen_lite.data.motion import BONE_NAMES, Motion, turn_matrix, unit
 
 ACTIONS = ("walk", "wave", "squat", "jump", "dance")
 
+Angle = Tensor | float
+Leg = tuple[Angle, Angle, Angle]
+Arm = tuple[Angle, Angle, Angle, Angle]
 TURN = 2 * math.pi
 # How far a walker paces before turning round, in leg lengths: what a square picture has room for.
 PACE = 1.6
 
 
-def _vector(*parts: Tensor | float) -> Tensor:
+def _vector(*parts: Angle) -> Tensor:
     """Stack x, y, z (numbers or (T,) tensors) into unit vectors (T, 3)."""
     tensors = [part for part in parts if isinstance(part, Tensor)]
     like = tensors[0] if tensors else torch.zeros(1)
     return unit(torch.stack([part + torch.zeros_like(like) for part in parts], -1))
 
 
-def _aim(side: int, pitch: Tensor | float, out: Tensor | float) -> Tensor:
+def _aim(side: int, pitch: Angle, out: Angle) -> Tensor:
     """Direction of a limb: down, swung forwards by ``pitch`` and outwards by ``out``."""
     pitch, out = torch.as_tensor(pitch), torch.as_tensor(out)
     return _vector(side * out.sin(), -out.cos() * pitch.cos(), out.cos() * pitch.sin())
@@ -43,16 +47,16 @@ def _bump(phase: Tensor, centre: float, half_width: float) -> Tensor:
 def _body(
     time: Tensor,
     *,
-    legs: dict[int, tuple[Tensor | float, Tensor | float, Tensor | float]],
-    arms: dict[int, tuple[Tensor | float, Tensor | float, Tensor | float, Tensor | float]],
-    lean: Tensor | float = 0.0,
-    sway: Tensor | float = 0.0,
-    twist: Tensor | float = 0.0,
-    hips: Tensor | float = 0.0,
-    look: Tensor | float = 0.0,
-    tilt: Tensor | float = 0.0,
-    nod: Tensor | float = 0.0,
-    toes: dict[int, Tensor | float] | None = None,
+    legs: Mapping[int, Leg],
+    arms: Mapping[int, Arm],
+    lean: Angle = 0.0,
+    sway: Angle = 0.0,
+    twist: Angle = 0.0,
+    hips: Angle = 0.0,
+    look: Angle = 0.0,
+    tilt: Angle = 0.0,
+    nod: Angle = 0.0,
+    toes: Mapping[int, Angle] | None = None,
 ) -> Tensor:
     """All bones from joint angles; -1 is the right side, +1 the left.
 
@@ -87,7 +91,9 @@ def _body(
 def _walk(time: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
     phase = TURN * (0.85 * time + draw[0])
     stride = 0.32 + 0.06 * draw[1]
-    legs, arms, toes = {}, {}, {}
+    legs: dict[int, Leg] = {}
+    arms: dict[int, Arm] = {}
+    toes: dict[int, Angle] = {}
     for side, at in ((-1, phase), (1, phase + math.pi)):
         swing = at.sin()
         lift = (0.5 + 0.5 * (at + 0.5).cos()) ** 2  # the knee bends while its leg swings forwards
@@ -132,7 +138,7 @@ def _wave(time: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
     wag = (0.45 + 0.2 * draw[2]) * beat.sin()
     legs = {-1: (0.03 + 0.03 * slow.sin(), 0.06, 0.12), 1: (0.03 - 0.03 * slow.sin(), 0.06, 0.12)}
     raised = 1.75 + 0.2 * draw[3]
-    arms = {
+    arms: dict[int, Arm] = {
         -1: (0.15, raised + 0.08 * beat.sin(), 0.1, raised + 0.95 + wag),
         1: (0.05 + 0.08 * slow.sin(), 0.3, 0.3, 0.12 + 0.05 * slow.cos()),
     }
@@ -191,7 +197,8 @@ def _dance(time: Tensor, draw: Tensor) -> tuple[Tensor, Tensor]:
     bounce = 0.5 + 0.5 * (2 * beat).cos()
     lean = beat.sin()
     style = float(draw[1])
-    legs, arms = {}, {}
+    legs: dict[int, Leg] = {}
+    arms: dict[int, Arm] = {}
     for side in (-1, 1):
         own = (1 + side * lean) / 2  # 1 when the weight is on the other leg
         step = (1 - own) ** 2 if style < 0.5 else own**2

@@ -176,7 +176,7 @@ def random_puppet(generator: torch.Generator) -> Puppet:
     draw = torch.rand(16, generator=generator).tolist()
 
     def vivid(hue: float, value: float) -> Colour:
-        return colorsys.hsv_to_rgb(hue, 0.72 + 0.2 * draw[1], value)
+        return colorsys.hsv_to_rgb(hue, 0.66 + 0.2 * draw[1], value)
 
     def between(low: float, high: float, at: int) -> float:
         return low + (high - low) * draw[at]
@@ -193,7 +193,7 @@ def random_puppet(generator: torch.Generator) -> Puppet:
     style = HAIR_STYLES[int(draw[5] * len(HAIR_STYLES))]
     hat = style in ("cap", "beanie")
     legs = LEG_STYLES[int(draw[6] * len(LEG_STYLES))]
-    shirt = vivid(draw[0], 0.92)
+    shirt = vivid(draw[0], 0.86)
     trousers = shirt if legs == "dress" else vivid((draw[0] + between(0.3, 0.7, 2)) % 1, 0.55)
     return Puppet(
         name="puppet",

@@ -36,7 +36,8 @@ __all__ = [
 FPS = 16.0
 GROUND = 0.06  # height of the soles above the picture's lower edge
 SOLE = 0.035  # height of ankle and toe above the sole
-MARGIN = 0.20  # the pelvis keeps this far from the left and right edge
+MARGIN = 0.20  # the pelvis keeps this far from the left and right edge,
+EDGE = 0.05  # and every joint this far
 
 
 @dataclass(frozen=True)
@@ -180,22 +181,26 @@ def _excerpt(motion: Motion, frames: int, generator: torch.Generator) -> Motion:
 
 
 def _place(motion: Motion, puppet: Puppet, where: float) -> dict[str, Tensor]:
-    """Joints in picture fractions (y up): on the ground, inside the frame, at a place of its own."""
+    """Joints in picture fractions (y up): on the ground, inside the frame, somewhere along it."""
     joints = joints_from_motion(motion.directions, puppet.lengths)
     every = torch.stack(list(joints.values()), 1)  # (T, joints, 3)
-    top, low = (
-        torch.maximum(every[..., 1].amax(1), joints["head"][:, 1] + puppet.crown),
-        every[..., 1].amin(1),
-    )
+    head, r = joints["head"], puppet.head
+    top = torch.maximum(every[..., 1].amax(1), head[:, 1] + puppet.crown)
+    low = torch.minimum(every[..., 1].amin(1), head[:, 1] - r + SOLE)
     room = (1 - 0.02 - GROUND - SOLE) - (top - low)
     lift = motion.root[:, 1] * puppet.leg
     lift = lift * (room / lift.clamp(min=1e-6)).min().clamp(0, 1)
+    # The pelvis may go so far to each side that no hand or foot leaves the picture.
+    sides = torch.cat([every[..., 0], head[:, :1] - r, head[:, :1] + r], 1)
+    begin = max(MARGIN, EDGE - float(sides.min()))
+    end = min(1 - MARGIN, 1 - EDGE - float(sides.max()))
+    if begin > end:
+        begin = end = (begin + end) / 2
     x = motion.root[:, 0] * puppet.leg
     extent = float(x.max() - x.min())
-    space = 1 - 2 * MARGIN
-    x = x * min(1.0, space / max(extent, 1e-6))
-    left = MARGIN + where * (space - min(extent, space))
-    offset = torch.stack([x - x.min() + left, GROUND + SOLE - low + lift, torch.zeros_like(x)], -1)
+    x = (x - x.min()) * min(1.0, (end - begin) / max(extent, 1e-6))
+    x = x + begin + where * max(end - begin - extent, 0.0)
+    offset = torch.stack([x, GROUND + SOLE - low + lift, torch.zeros_like(x)], -1)
     return {name: joint + offset for name, joint in joints.items()}
 
 
