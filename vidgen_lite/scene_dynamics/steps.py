@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +58,9 @@ class Settings:
         r1_every: the penalty is computed every so many steps, and weighted up accordingly.
         average_decay: how slowly the averaged generator follows, 0 for no average.
         mask_penalty: lambda, the weight of the mask's mean.
+        mask_start: the mask's value before training. Above 1/2 the foreground draws nearly all at
+            first and the penalty hands what stays still over to the background; at 1/2 the
+            background, which learns faster, may paint the puppets too.
         first_frame: weight of |first frame - image|, conditional model only.
         all_frames: weight of |video - clip|, conditional model only; not in the paper.
         batch_size: clips a step, over all processes.
@@ -76,6 +80,7 @@ class Settings:
     r1_every: int = 1
     average_decay: float = 0.0
     mask_penalty: float = 0.1
+    mask_start: float = 0.5
     first_frame: float = 10.0
     all_frames: float = 0.0
     batch_size: int = 64
@@ -160,12 +165,13 @@ def new_state(settings: Settings) -> State:
     """Make the networks and optimisers of a run; the same seed gives the same weights."""
     torch.manual_seed(settings.seed)
     shape = {"width": settings.width, "size": settings.size}
-    generator: nn.Module
+    generator: VideoGenerator | OneStreamGenerator | ImageToVideoGenerator
     if settings.model == "conditional":
         generator = ImageToVideoGenerator(**shape)
+    elif settings.model == "one-stream":
+        generator = OneStreamGenerator(**shape, z_dim=settings.z_dim)
     else:
-        kinds = {"two-stream": VideoGenerator, "one-stream": OneStreamGenerator}
-        generator = kinds[settings.model](**shape, z_dim=settings.z_dim)
+        generator = VideoGenerator(**shape, z_dim=settings.z_dim)
     discriminator = VideoDiscriminator(
         size=settings.size,
         width=settings.width * (2 if settings.model == "conditional" else 1),
@@ -173,11 +179,14 @@ def new_state(settings: Settings) -> State:
         batch_statistics=settings.batch_statistics,
     )
     initialise(generator)
+    if not isinstance(generator, OneStreamGenerator):
+        head: Any = generator.mask[0]
+        nn.init.constant_(head.bias, math.log(settings.mask_start / (1 - settings.mask_start)))
     if settings.norm == "batch":
         initialise(discriminator)
     else:  # without batch norm, N(0, 0.01) would fade to nothing within a few levels
         initialise_by_fan_in(discriminator)
-    models = {"generator": generator, "discriminator": discriminator}
+    models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
         channels_last(model)
     if settings.average_decay:
