@@ -75,18 +75,24 @@ def make_accelerator(precision: str = "auto") -> Accelerator:
 
     Args:
         precision: ``no`` (float32), ``fp16``, ``bf16``, or ``auto``: float32 on a CPU, on a GPU
-            bfloat16 where the GPU computes in it, else float16 with a scaled loss.
+            bfloat16 where the GPU computes in it, else float16 with a scaled loss. Another one
+            than before may be asked for; from then on, use only the new object.
 
     Raises:
         ValueError: another precision.
     """
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
     expect_choice("precision", precision, ("auto", "no", "fp16", "bf16"))
     if precision == "auto":
         precision = "no"
         if torch.cuda.is_available():
             precision = "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+    # accelerate holds a process to its first precision. A notebook may train one pair in float32
+    # and the next in bfloat16, so forget the first; the device and the other processes stay known.
+    if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
+        AcceleratorState._reset_state()
     return Accelerator(mixed_precision=precision)
 
 
@@ -228,7 +234,9 @@ def resume(
     folder.mkdir(parents=True, exist_ok=True)
     # Records of steps that the checkpoint does not know of will be made again.
     lines = metrics.read_text().splitlines()[: state.step] if metrics.exists() else []
-    metrics.write_text("".join(line + "\n" for line in lines))
+    kept = folder / ".metrics.jsonl.part"
+    kept.write_text("".join(line + "\n" for line in lines))
+    os.replace(kept, metrics)
     saved = time.monotonic()
     with metrics.open("a") as file:
         for record in progress(records, state.settings.steps, state.architecture, state.step):
@@ -270,6 +278,7 @@ def save_checkpoint(path: str | Path, state: State) -> None:
         "step": str(state.step),
         "settings": json.dumps(dataclasses.asdict(state.settings)),
         "optimizers": json.dumps(groups),
+        "tensors": str(len(tensors)),
     }
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -291,24 +300,16 @@ def load_checkpoint(path: str | Path, state: State) -> None:
     """
     tensors, metadata = _read(Path(path))
     _refuse_other(path, metadata, state)
-    _refuse_misfits(path, tensors, state)
+    _refuse_misfits(path, tensors, metadata, state)
+    memories = {name: _memory(path, name, state, tensors) for name in state.optimizers}
+    groups = json.loads(metadata["optimizers"])
     for name, model in state.models.items():
         prefix = f"model.{name}."
         model.load_state_dict(
             {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         )
-    groups = json.loads(metadata["optimizers"])
     for name, optimizer in state.optimizers.items():
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        values: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            if key.startswith(f"optimizer.{name}."):
-                index, slot = key.removeprefix(f"optimizer.{name}.").split(".", 1)
-                like = parameters[int(index)].data
-                same = tensor.shape == like.shape  # then keep the parameter's memory layout
-                value = torch.empty_like(like).copy_(tensor) if same else tensor
-                values.setdefault(int(index), {})[slot] = value
-        optimizer.load_state_dict({"state": values, "param_groups": groups[name]})
+        optimizer.load_state_dict({"state": memories[name], "param_groups": groups[name]})
     torch.set_rng_state(tensors["random.cpu"])
     if "random.cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["random.cuda"])
@@ -339,6 +340,9 @@ def _refuse_other(path: str | Path, metadata: dict[str, str], state: State) -> N
         raise ValueError(
             f"{path}: expected format {FORMAT!r}, got {metadata.get('format', 'none stated')!r}"
         )
+    missing = {"architecture", "step", "settings", "optimizers"} - metadata.keys()
+    if missing:
+        raise ValueError(f"{path}: {min(missing)} is missing from what the file says of itself")
     if metadata["architecture"] != state.architecture:
         raise ValueError(
             f"{path}: expected a checkpoint of {state.architecture!r}, "
@@ -352,12 +356,15 @@ def _refuse_other(path: str | Path, metadata: dict[str, str], state: State) -> N
         raise ValueError(f"{path}: the checkpoint was made with other settings ({told})")
 
 
-def _refuse_misfits(path: str | Path, tensors: dict[str, Tensor], state: State) -> None:
+def _refuse_misfits(
+    path: str | Path, tensors: dict[str, Tensor], metadata: dict[str, str], state: State
+) -> None:
     wanted = {
         f"model.{name}.{key}": value.shape
         for name, model in state.models.items()
         for key, value in model.state_dict().items()
     }
+    wanted["random.cpu"] = torch.get_rng_state().shape
     for key, shape in wanted.items():
         if key not in tensors:
             raise ValueError(f"{path}: {key} is missing")
@@ -368,3 +375,28 @@ def _refuse_misfits(path: str | Path, tensors: dict[str, Tensor], state: State) 
     extra = [key for key in tensors if key.startswith("model.") and key not in wanted]
     if extra:
         raise ValueError(f"{path}: {extra[0]} has no place in {state.architecture!r}")
+    if len(tensors) != int(metadata.get("tensors", len(tensors))):
+        raise ValueError(f"{path}: expected {metadata['tensors']} tensors, got {len(tensors)}")
+
+
+def _memory(
+    path: str | Path, name: str, state: State, tensors: dict[str, Tensor]
+) -> dict[int, dict[str, Tensor]]:
+    """What an optimiser remembers of each parameter, in that parameter's memory layout."""
+    parameters = [p for group in state.optimizers[name].param_groups for p in group["params"]]
+    memory: dict[int, dict[str, Tensor]] = {}
+    prefix = f"optimizer.{name}."
+    for key, tensor in tensors.items():
+        if not key.startswith(prefix):
+            continue
+        index, slot = key.removeprefix(prefix).split(".", 1)
+        if int(index) >= len(parameters):
+            raise ValueError(f"{path}: {key} has no place in {state.architecture!r}")
+        like = parameters[int(index)].data
+        if tensor.ndim and tensor.shape != like.shape:  # a count of steps has no axes
+            raise ValueError(
+                f"{path}: {key}: expected {tuple(like.shape)}, got {tuple(tensor.shape)}"
+            )
+        value = torch.empty_like(like).copy_(tensor) if tensor.ndim else tensor
+        memory.setdefault(int(index), {})[slot] = value
+    return memory
