@@ -14,7 +14,15 @@ from vidgen_lite.scene_dynamics.networks import (
     VideoGenerator,
     compose,
 )
-from vidgen_lite.scene_dynamics.presets import MODELS, PRESETS, load_data, write_samples
+from vidgen_lite.scene_dynamics.presets import (
+    MODELS,
+    PAPER,
+    PRESETS,
+    STREET,
+    load_data,
+    puppet_clips,
+    write_samples,
+)
 from vidgen_lite.scene_dynamics.steps import (
     GeneratorLoss,
     Settings,
@@ -30,7 +38,9 @@ from vidgen_lite.scene_dynamics.steps import (
 
 __all__ = [
     "MODELS",
+    "PAPER",
     "PRESETS",
+    "STREET",
     "ActionClassifier",
     "GeneratedVideo",
     "GeneratorLoss",
@@ -49,6 +59,7 @@ __all__ = [
     "load_data",
     "mask_sparsity",
     "new_state",
+    "puppet_clips",
     "sample",
     "train",
     "write_samples",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,20 +52,24 @@ MODELS: dict[str, dict[str, Settings]] = {
 # Two streams on real street clips: as above, for the time that is left.
 STREET = {name: replace(s, steps=s.steps * 2 // 3) for name, s in PRESETS.items()}
 
+MOVING = ("walk", "squat", "jump", "dance")  # actions that move the whole body
 DATA = ("puppets", "street")
 
 
-def puppet_clips(settings: Settings, *, seed: int, n: int | None = None) -> PuppetClips:
-    """Make this lecture's puppet clips: three puppets, two scenes, every action, 8 frames a second.
+def puppet_clips(
+    settings: Settings, *, seed: int, n: int | None = None, actions: Sequence[str] = MOVING
+) -> PuppetClips:
+    """Make this lecture's puppet clips: three puppets before two scenes, 8 frames a second.
 
     Few puppets and scenes but endlessly many movements: a small network gets sharp on what there
     is. At 16 frames a second a puppet would hardly move within a short clip, and the background
-    stream could draw it.
+    stream could draw it; for the same reason nobody waves, which moves an arm and no more.
 
     Args:
         settings: their size is what counts.
         seed: other seeds make other clips.
         n: how many, if not the preset's number.
+        actions: what the puppets do.
     """
     n = n or (32 if settings.steps < 100 else 1_500)
     clips = make_clips(
@@ -72,6 +77,7 @@ def puppet_clips(settings: Settings, *, seed: int, n: int | None = None) -> Pupp
         seed=seed,
         frames=settings.size,
         size=settings.size,
+        actions=actions,
         puppets=CAST[:3],
         scenes=SCENES[:2],
     )
