@@ -7,6 +7,7 @@ where the result lies. The tests call the same function, so that one `make test`
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,8 +49,10 @@ def build() -> Path:
         if STAMP.exists() and STAMP.read_text() == digest and (HTML / "index.html").exists():
             return HTML
         STAMP.unlink(missing_ok=True)
+        for old in (HTML, HTML.with_name(".doctrees")):  # else removed pages and labels live on
+            shutil.rmtree(old, ignore_errors=True)
         jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
-        options = ["build", "-W", "-n", "--keep-going", "--all", str(ROOT)]
+        options = ["build", "-W", "-n", "--keep-going", str(ROOT)]
         subprocess.run([*jupyter_book, *options], cwd=ROOT, check=True)
         STAMP.write_text(digest)
     return HTML
