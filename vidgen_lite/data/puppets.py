@@ -7,7 +7,7 @@ exact mask, the clean background, the pose, the face box and the name of the act
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -37,7 +37,7 @@ FPS = 16.0
 GROUND = 0.06  # height of the soles above the picture's lower edge
 SOLE = 0.035  # height of ankle and toe above the sole
 MARGIN = 0.20  # the pelvis keeps this far from the left and right edge,
-EDGE = 0.05  # and every joint this far
+EDGE = 0.07  # and every joint this far
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PuppetClips:
         pose: (N, T, 18, 3): x, y in pixels (pixel centres at +0.5) and confidence. A face point
             on the far side of the head has confidence 0 and still its true place.
         face_box: (N, T, 4): x0, y0, x1, y1 in pixels, a square around the head.
-        action: (N,) index into the ``actions`` (or ``motions``) that were asked for.
+        action: (N,) index into ``ACTIONS``; into ``motions`` if those were given.
         puppet: (N,) index into ``puppets``. scene: (N,) index into ``scenes``.
     """
 
@@ -84,6 +84,7 @@ def make_clips(
     actions: Sequence[str] = ACTIONS,
     motions: Sequence[Motion] | None = None,
     pan: float = 0.0,
+    variation: float = 0.0,
     device: str | torch.device = "cpu",
     first: int = 0,
     progress: bool = False,
@@ -98,7 +99,10 @@ def make_clips(
         puppets, scenes: whom and what to choose from.
         actions: names from ``ACTIONS`` to choose from.
         motions: motions to perform instead of the actions, e.g. from ``load_mocap``.
-        pan: how far the camera moves to the right within a film, in picture widths.
+        pan: how far the camera moves to the right within a film, in picture widths; it follows
+            the puppet, so only the scene slides by.
+        variation: how far off its usual place the camera may stand, in picture widths; at 0
+            every film in a scene has the same background.
         device: where to paint and to keep the films.
         first: number of the first film; ``make_clips(4, seed=1, first=4)`` continues
             ``make_clips(4, seed=1)``.
@@ -106,20 +110,15 @@ def make_clips(
 
     Raises:
         ValueError: a count that is not positive, an empty choice, an unknown action.
+        TypeError: something in ``motions`` is not a ``Motion``.
     """
     for name, value in (("n", n), ("frames", frames), ("size", size)):
         expect_positive(name, value)
     for name, value in (("seed", seed), ("first", first)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             raise ValueError(f"{name}: expected a whole number from 0 up, got {value!r}")
-    for name, choice in (("puppets", puppets), ("scenes", scenes), ("actions", actions)):
-        if len(choice) == 0:
-            raise ValueError(f"{name}: expected at least one, got none")
-    for action in actions:
-        expect_choice("actions", action, ACTIONS)
-    if motions is not None and len(motions) == 0:
-        raise ValueError("motions: expected at least one, got none")
-
+    _check_choices(puppets, scenes, actions, motions)
+    performances = actions if motions is None else motions
     out = PuppetClips(
         video=torch.empty(n, 3, frames, size, size, device=device),
         mask=torch.empty(n, 1, frames, size, size, device=device),
@@ -130,39 +129,68 @@ def make_clips(
         puppet=torch.empty(n, dtype=torch.long, device=device),
         scene=torch.empty(n, dtype=torch.long, device=device),
     )
-    still = [scene.view(size=size, device=device) for scene in scenes]
-    camera = torch.linspace(0.0, 1.0, frames) * pan
-    numbers = range(n)
+    numbers: Iterable[int] = range(n)
     if progress:
         from tqdm.auto import tqdm
 
         numbers = tqdm(numbers, desc="puppets", unit="clip")
     for i in numbers:
+        # A film is painted on its own, always in the same sizes of operations: that, and its own
+        # generator, make it the same to the last bit in whatever batch it stands.
         generator = torch.Generator().manual_seed(_clip_seed(seed, first + i))
         who, where, what = (
             int(torch.randint(len(choice), (1,), generator=generator))
-            for choice in (puppets, scenes, motions if motions is not None else actions)
+            for choice in (puppets, scenes, performances)
         )
-        if motions is None:
-            motion = act(actions[what], frames=frames, fps=FPS, generator=generator)
-        else:
-            motion = _excerpt(motions[what], frames, generator)
-        puppet, scene = puppets[who], scenes[where]
-        joints = _place(motion, puppet, float(torch.rand(1, generator=generator)))
-        axes = head_axes(motion.directions[:, 2], motion.directions[:, 1]).to(device)
-        joints = {name: joint.to(device) for name, joint in joints.items()}
-        light, clear = paint_puppet(puppet, joints, axes, size=size)
-        mask = 1 - clear
-        # From light in [0, 1] to pixels in [-1, 1]; where the mask is 0 this adds exactly nothing.
-        foreground = (2 * light).sub_(mask[:, None])
-        views = scene.view(size=size, shift=camera, device=device) if pan else still[where][None]
-        out.video[i] = foreground.addcmul_(views, clear[:, None]).transpose(0, 1)
-        out.mask[i, 0] = mask
+        motion = _perform(performances[what], frames, generator)
+        place, stand = torch.rand(2, generator=generator).tolist()
+        camera = torch.linspace(0, pan, frames) + variation * (2 * stand - 1)
+        views = scenes[where].view(size=size, shift=camera if pan else camera[:1], device=device)
         out.background[i] = views[0]
-        out.pose[i] = _pose(puppet, joints, axes, size)
-        out.face_box[i] = _face_box(puppet, joints["head"], size)
-        out.action[i], out.puppet[i], out.scene[i] = what, who, where
+        _paint_film(out, i, views, motion, puppets[who], place)
+        out.puppet[i], out.scene[i] = who, where
+        out.action[i] = what if motions is not None else ACTIONS.index(actions[what])
     return out
+
+
+def _check_choices(
+    puppets: Sequence[Puppet],
+    scenes: Sequence[Scene],
+    actions: Sequence[str],
+    motions: Sequence[Motion] | None,
+) -> None:
+    named = {"puppets": puppets, "scenes": scenes, "actions": actions}
+    for name, choice in (named if motions is None else named | {"motions": motions}).items():
+        if len(choice) == 0:
+            raise ValueError(f"{name}: expected at least one, got none")
+    for action in actions:
+        expect_choice("actions", action, ACTIONS)
+    for motion in motions or ():
+        if not isinstance(motion, Motion):
+            raise TypeError(f"motions: expected Motion objects, got {type(motion).__name__}")
+
+
+def _perform(what: str | Motion, frames: int, generator: torch.Generator) -> Motion:
+    if isinstance(what, str):
+        return act(what, frames=frames, fps=FPS, generator=generator)
+    return _excerpt(what, frames, generator)
+
+
+def _paint_film(
+    out: PuppetClips, i: int, views: Tensor, motion: Motion, puppet: Puppet, place: float
+) -> None:
+    """Fill in video, mask, pose and face box of film ``i``; views: (1 or T, 3, S, S)."""
+    size = views.shape[-1]
+    axes = head_axes(motion.directions[:, 2], motion.directions[:, 1]).to(views.device)
+    joints = {k: v.to(views.device) for k, v in _place(motion, puppet, place).items()}
+    light, clear = paint_puppet(puppet, joints, axes, size=size)
+    mask = 1 - clear
+    # From light in [0, 1] to pixels in [-1, 1]; where the mask is 0 this adds exactly nothing.
+    foreground = (2 * light).sub_(mask[:, None])
+    out.video[i] = foreground.addcmul_(views, clear[:, None]).transpose(0, 1)
+    out.mask[i, 0] = mask
+    out.pose[i] = _pose(puppet, joints, axes, size)
+    out.face_box[i] = _face_box(puppet, joints["head"], size)
 
 
 def _clip_seed(seed: int, number: int) -> int:
@@ -209,18 +237,19 @@ def _pose(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor, size: int) ->
     left, up, front = axes.unbind(1)
     head, r = joints["head"], puppet.head
     nose = head + r * (0.95 * front - 0.2 * up)
-    eye = r * (0.90 * front + 0.02 * up)
+    eye = r * (0.86 * front + 0.02 * up)
     points = [nose, 0.5 * (joints["r_collar"] + joints["l_collar"])]
     for side in "rl":
         points += [joints[f"{side}_{bone}"] for bone in ("collar", "arm", "forearm")]
     for side in "rl":
         points += [joints[f"{side}_{bone}"] for bone in ("hip", "thigh", "shin")]
-    points += [head + eye - 0.4 * r * left, head + eye + 0.4 * r * left]
+    points += [head + eye - 0.38 * r * left, head + eye + 0.38 * r * left]
     points += [head - 0.97 * r * left, head + 0.97 * r * left]
     points3 = torch.stack(points, 1)  # (T, 18, 3)
     seen = torch.ones_like(points3[..., 0])
-    face = [0, 14, 15, 16, 17]
-    seen[:, face] = (points3[:, face, 2] >= head[:, None, 2] - 0.25 * r).float()
+    # An ear is still seen a little from behind.
+    for face, behind in (([0, 14, 15], 0.0), ([16, 17], 0.25)):
+        seen[:, face] = (points3[:, face, 2] >= head[:, None, 2] - behind * r).float()
     return torch.stack([points3[..., 0] * size, (1 - points3[..., 1]) * size, seen], -1)
 
 

@@ -1,0 +1,134 @@
+"""The 18 joints of a body, the limbs between them, and how to draw them.
+
+The order of the joints is OpenPose's for its COCO model, which Everybody Dance Now uses too.
+"Right" is the person's own right: on the left of the picture when they face the camera.
+"""
+
+from __future__ import annotations
+
+import colorsys
+
+import torch
+from torch import Tensor
+
+from vidgen_lite.checks import expect_positive
+
+JOINTS = (
+    "nose",
+    "neck",
+    "right shoulder",
+    "right elbow",
+    "right wrist",
+    "left shoulder",
+    "left elbow",
+    "left wrist",
+    "right hip",
+    "right knee",
+    "right ankle",
+    "left hip",
+    "left knee",
+    "left ankle",
+    "right eye",
+    "left eye",
+    "right ear",
+    "left ear",
+)
+
+# Pairs of joints, painted in this order: later limbs lie over earlier ones.
+LIMBS = (
+    (1, 8),
+    (8, 9),
+    (9, 10),
+    (1, 11),
+    (11, 12),
+    (12, 13),
+    (1, 2),
+    (2, 3),
+    (3, 4),
+    (1, 5),
+    (5, 6),
+    (6, 7),
+    (1, 0),
+    (0, 14),
+    (14, 16),
+    (0, 15),
+    (15, 17),
+)
+
+# One turn of the colour wheel, so that no two limbs (and no left and right) share a colour.
+LIMB_COLOURS = tuple(colorsys.hsv_to_rgb(k / len(LIMBS), 0.85, 1.0) for k in range(len(LIMBS)))
+
+# MIRROR[j] is the joint that takes the place of j when left and right are exchanged.
+MIRROR = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
+
+SEEN = 0.1  # a joint with less confidence than this is not drawn
+_CHUNK = 128  # pictures painted at a time, which bounds the memory for intermediate results
+
+
+def mirror(poses: Tensor, width: float) -> Tensor:
+    """The poses of the mirrored picture: x becomes ``width - x``, left and right change names.
+
+    Args:
+        poses: (…, 18, 3) x, y in pixels and confidence.
+        width: of the picture in pixels.
+
+    Raises:
+        ValueError: another shape, or a width that is not positive.
+    """
+    _expect_poses(poses)
+    if not width > 0:
+        raise ValueError(f"width: expected a positive number of pixels, got {width!r}")
+    x, y, confidence = poses[..., list(MIRROR), :].unbind(-1)
+    return torch.stack([width - x, y, confidence], -1)
+
+
+def draw(poses: Tensor, *, height: int, width: int, line: float | None = None) -> Tensor:
+    """Draw coloured stick figures on black.
+
+    Args:
+        poses: (…, 18, 3) x, y in pixels (pixel centres at +0.5) and confidence. A limb is drawn
+            if both its joints have a confidence of at least 0.1.
+        height, width: of the picture in pixels.
+        line: thickness of a limb in pixels; 1/24 of the height if not given.
+
+    Returns:
+        (…, 3, height, width) in [-1, 1], with soft edges, on the device of the poses.
+
+    Raises:
+        ValueError: another shape, or a size that is not positive.
+    """
+    _expect_poses(poses)
+    expect_positive("height", height)
+    expect_positive("width", width)
+    line = max(height / 24, 1.0) if line is None else line
+    if not line > 0:
+        raise ValueError(f"line: expected a positive number of pixels, got {line!r}")
+    flat = poses.reshape(-1, len(JOINTS), 3).to(torch.float32)
+    picture = flat.new_zeros(len(flat), 3, height, width)
+    for part, canvas in zip(flat.split(_CHUNK), picture.split(_CHUNK), strict=True):
+        _draw_limbs(part, canvas, line)
+    return picture.mul_(2).sub_(1).reshape(*poses.shape[:-2], 3, height, width)
+
+
+def _draw_limbs(poses: Tensor, canvas: Tensor, line: float) -> None:
+    """Paint (N, 18, 3) poses on an (N, 3, H, W) canvas in [0, 1], in place."""
+    y = torch.arange(canvas.shape[-2], device=poses.device)[:, None] + 0.5  # (H, 1)
+    x = torch.arange(canvas.shape[-1], device=poses.device) + 0.5  # (W,)
+    seen = poses[..., 2] >= SEEN
+    places = poses[..., :2].nan_to_num()  # a missing joint may be anywhere, even nowhere
+    for (start, stop), colour in zip(LIMBS, LIMB_COLOURS, strict=True):
+        ax, ay = places[:, start, :, None, None].unbind(1)
+        bx, by = (places[:, stop] - places[:, start])[..., None, None].unbind(1)
+        length = (bx * bx + by * by).clamp(min=1e-6)
+        along = (((x - ax) * bx + (y - ay) * by) / length).clamp(0, 1)  # (N, H, W)
+        away = torch.hypot(x - ax - along * bx, y - ay - along * by)
+        cover = (line / 2 - away + 0.5).clamp(0, 1)
+        cover = cover * (seen[:, start] & seen[:, stop])[:, None, None]
+        canvas.lerp_(canvas.new_tensor(colour)[:, None, None].expand_as(canvas), cover[:, None])
+
+
+def _expect_poses(poses: Tensor) -> None:
+    if not isinstance(poses, Tensor):
+        raise TypeError(f"poses: expected a torch.Tensor, got {type(poses).__name__}")
+    if poses.ndim < 2 or tuple(poses.shape[-2:]) != (len(JOINTS), 3):
+        raise ValueError(f"poses: expected (…, {len(JOINTS)}, 3), got {tuple(poses.shape)}")
