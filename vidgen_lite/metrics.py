@@ -27,12 +27,15 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
         |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)), at least 0.
 
     Raises:
-        ValueError: the shapes differ, or a set has fewer than two rows.
+        ValueError: the shapes differ, a set has fewer than two rows, or a value is not finite.
     """
     d = expect_shape("a", a, "N D")["D"]
     expect_shape("b", b, f"M {d}")
     if min(len(a), len(b)) < 2:
         raise ValueError(f"a, b: expected at least 2 rows each, got {len(a)} and {len(b)}")
+    for name, features in (("a", a), ("b", b)):
+        if not features.isfinite().all():
+            raise ValueError(f"{name}: expected finite features, got NaN or infinity")
     a, b = a.double(), b.double()
     mean = (a.mean(0) - b.mean(0)).square().sum()
     # With centred rows X / sqrt(N - 1), A = X'X and tr (A B)^(1/2) is the sum of the singular
@@ -65,14 +68,16 @@ def mover(video: Tensor, threshold: float = 0.25) -> Tensor:
         (N, 1, T, H, W) bool. A mover that stands still for more than half of the clip is missed.
     """
     _expect_video("video", video)
-    median = video.median(dim=2, keepdim=True).values
+    # torch's median is wrong along an axis that expand() made, as in a still baseline's clip.
+    median = video.contiguous().median(dim=2, keepdim=True).values
     return (video - median).abs().mean(1, keepdim=True) > threshold
 
 
 def still_flicker(video: Tensor, threshold: float = 0.25) -> float:
     """How much the still pixels flicker: the mean change at pixels that no mover ever touches.
 
-    A pixel counts as still if :func:`mover` finds nothing there in any frame.
+    A pixel counts as still if :func:`mover` finds nothing there in any frame. Where no pixel is
+    still, as in a clip of noise, there is no such number: NaN.
     """
     still = ~mover(video, threshold).any(dim=2)  # (N, 1, H, W)
     change = (video[:, :, 1:] - video[:, :, :-1]).abs().mean((1, 2))  # (N, H, W)
@@ -96,8 +101,14 @@ def mask_iou(mask: Tensor, truth: Tensor) -> float:
 
 
 def diversity(features: Tensor) -> float:
-    """The mean distance between two different rows of features (N, D): 0 if all are alike."""
+    """The mean distance between two different rows of features (N, D): 0 if all are alike.
+
+    Raises:
+        ValueError: not of that shape, or fewer than two rows.
+    """
     n = expect_shape("features", features, "N D")["N"]
+    if n < 2:
+        raise ValueError(f"features: expected at least 2 rows, got {n}")
     return torch.cdist(features.float(), features.float()).sum().item() / (n * (n - 1))
 
 

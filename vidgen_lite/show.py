@@ -18,19 +18,30 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from vidgen_lite.checks import expect_positive
+
 if TYPE_CHECKING:
     from IPython.display import HTML
     from matplotlib.figure import Figure
 
 
+def _expect_video(video: Any) -> None:
+    """One clip or several, of floats; one channel passes for grey."""
+    if not isinstance(video, Tensor) or not video.is_floating_point():
+        kind = video.dtype if isinstance(video, Tensor) else type(video).__name__
+        raise TypeError(f"video: expected a floating-point torch.Tensor in [-1, 1], got {kind}")
+    shape = tuple(video.shape)
+    if len(shape) not in (4, 5) or shape[-4] not in (1, 3) or 0 in shape:
+        raise ValueError(f"video: expected (N, 3, T, H, W) or (3, T, H, W), got {shape}")
+
+
 def _to_grid(video: Tensor, columns: int | None, gap: int) -> Tensor:
     """Lay N clips out as one film: (N, C, T, H, W) in [-1, 1] -> (T, H', W', 3) uint8."""
+    _expect_video(video)
+    if columns is not None:
+        expect_positive("columns", columns)
     if video.ndim == 4:
         video = video[None]
-    if video.ndim != 5 or video.shape[1] not in (1, 3):
-        raise ValueError(
-            f"video: expected (N, 3, T, H, W) or (3, T, H, W), got {tuple(video.shape)}"
-        )
     video = video.detach().float().cpu().clamp(-1, 1)
     video = video.expand(-1, 3, -1, -1, -1)
     n, _, t, h, w = video.shape
@@ -44,6 +55,7 @@ def _to_grid(video: Tensor, columns: int | None, gap: int) -> Tensor:
 
 
 def _enlarge(frames: Tensor, scale: int) -> Tensor:
+    expect_positive("scale", scale)
     return frames.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
 
 
@@ -94,7 +106,8 @@ def clip(
         gap: white pixels between clips.
 
     Raises:
-        ValueError: the video has another shape.
+        TypeError: the video is no tensor, or one of whole numbers.
+        ValueError: the video has another shape, or scale or columns is below 1.
     """
     from IPython.display import HTML
 
@@ -134,28 +147,49 @@ def contact_sheet(path: str | Path, video: Tensor, *, frames: int = 8, scale: in
         video: (N, 3, T, H, W) in [-1, 1].
         frames: how many moments, evenly spread over the clip.
         scale: each pixel becomes scale x scale.
+
+    Raises:
+        TypeError: the video is no tensor, or one of whole numbers.
+        ValueError: the video has another shape, or frames or scale is below 1.
     """
-    moments = torch.linspace(0, video.shape[2] - 1, min(frames, video.shape[2])).round().long()
-    strips = video[:, :, moments].transpose(1, 2).flatten(0, 1)  # (N * frames, 3, H, W)
-    sheet = _to_grid(strips[:, :, None], len(moments), 1)
+    moments = _moments(video, frames)  # (N, moments, 3, H, W)
+    sheet = _to_grid(moments.flatten(0, 1)[:, :, None], moments.shape[1], 1)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_bytes(_png(_enlarge(sheet, scale)[0]))
+
+
+def _moments(video: Tensor, frames: int) -> Tensor:
+    """Pick still moments, evenly spread over the clip: (N, 3, T, H, W) -> (N, frames, 3, H, W)."""
+    _expect_video(video)
+    expect_positive("frames", frames)
+    if video.ndim != 5:
+        raise ValueError(f"video: expected (N, 3, T, H, W), got {tuple(video.shape)}")
+    times = torch.linspace(0, video.shape[2] - 1, min(frames, video.shape[2])).round().long()
+    return video[:, :, times].transpose(1, 2)
 
 
 def plot_losses(
     records: Sequence[dict[str, float]], *, names: Sequence[str] | None = None, smooth: int = 25
 ) -> Figure:
-    """Plot named losses over the steps, each as a mean over ``smooth`` steps."""
+    """Plot named losses over the steps, each as a mean over ``smooth`` steps.
+
+    A short run, of less than four times as many steps, is smoothed over a quarter of it.
+
+    Raises:
+        ValueError: there is no record.
+    """
     import matplotlib.pyplot as plt
 
+    if not records:
+        raise ValueError("records: expected at least one, got none")
+    width = max(1, min(smooth, len(records) // 4))
     names = names or [name for name in records[0] if name != "step"]
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for name in names:
         values = torch.tensor([record[name] for record in records])
-        width = max(1, min(smooth, len(values) // 4))
         means = values.unfold(0, width, 1).mean(1)
         axes.plot(range(width - 1, len(values)), means, label=name)
-    axes.set(xlabel="step", ylabel=f"loss (mean of {smooth} steps)")
+    axes.set(xlabel="step", ylabel=f"loss (mean of {width} steps)")
     axes.legend()
     axes.grid(alpha=0.3)
     plt.close(figure)
@@ -172,16 +206,23 @@ def filmstrip(
         titles: one a row.
         frames: how many moments of each clip.
         size: inches a moment.
+
+    Raises:
+        TypeError: the video is no tensor, or one of whole numbers.
+        ValueError: the video has another shape, frames is below 1, or there are not as many titles
+            as clips.
     """
     import matplotlib.pyplot as plt
 
-    moments = torch.linspace(0, video.shape[2] - 1, min(frames, video.shape[2])).round().long()
+    moments = _moments(video, frames)  # (N, moments, 3, H, W)
+    n, columns = moments.shape[:2]
+    if titles is not None and len(titles) != n:
+        raise ValueError(f"titles: expected {n}, got {len(titles)}")
     figure, rows = plt.subplots(
-        len(video), 1, figsize=(size * len(moments), size * len(video)), layout="constrained",
-        squeeze=False,
-    )  # fmt: skip
+        n, 1, figsize=(size * columns, size * n), layout="constrained", squeeze=False
+    )
     for i, axes in enumerate(rows[:, 0]):
-        strip: Any = _to_grid(video[i, :, moments].transpose(0, 1)[:, :, None], len(moments), 1)
+        strip = _to_grid(moments[i][:, :, None], columns, 1)
         axes.imshow(strip[0].numpy(), interpolation="nearest")
         axes.set_xticks([])
         axes.set_yticks([])
