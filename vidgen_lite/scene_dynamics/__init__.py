@@ -21,6 +21,7 @@ from vidgen_lite.scene_dynamics.presets import (
     STREET,
     load_data,
     puppet_clips,
+    walkers,
     write_samples,
 )
 from vidgen_lite.scene_dynamics.steps import (
@@ -62,5 +63,6 @@ __all__ = [
     "puppet_clips",
     "sample",
     "train",
+    "walkers",
     "write_samples",
 ]
