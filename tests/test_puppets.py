@@ -44,6 +44,7 @@ def test_a_clip_depends_only_on_the_seed_and_its_number() -> None:
     late = make_clips(3, seed=7, first=2, **SMALL)
     for name in ("video", "mask", "background", "pose", "face_box", "action", "puppet", "scene"):
         assert torch.equal(getattr(whole, name)[2:], getattr(late, name)), name
+    assert not torch.equal(whole.video[0], whole.video[1])
     assert not torch.equal(whole.video, make_clips(5, seed=8, **SMALL).video)
 
 
