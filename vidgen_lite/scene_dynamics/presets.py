@@ -27,7 +27,7 @@ LAPTOP = Settings(
     mask_penalty=0.04,
     mask_start=0.8,
     batch_size=16,
-    steps=5_000,
+    steps=6_000,
     learning_rate=7e-4,
 )
 SMOKE = replace(LAPTOP, width=4, batch_size=4, steps=12, average_decay=0.5)
