@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from vidgen_lite.checks import expect_positive
 from vidgen_lite.training import PRESETS, make_accelerator, preset_name, resume
 
 LECTURES = ("gan_objective", "scene_dynamics")
@@ -65,6 +66,8 @@ def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> Any:
     if model not in models:
         raise ValueError(f"--model: expected one of {', '.join(models)}; got {model!r}")
     settings = models[model][preset_name(options.preset)]
+    if options.steps is not None:
+        expect_positive("--steps", options.steps)
     changes = {k: v for k in ("steps", "seed") if (v := getattr(options, k)) is not None}
     return dataclasses.replace(settings, **changes)
 

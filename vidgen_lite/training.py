@@ -280,7 +280,7 @@ def save_checkpoint(path: str | Path, state: State) -> None:
         "optimizers": json.dumps(groups),
         "tensors": str(len(tensors)),
     }
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.part")  # what a kill leaves is written over next time
     try:
         contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         save_file(contiguous, temporary, metadata=metadata)
