@@ -3,7 +3,7 @@
 A generator G and a discriminator D play for min over G, max over D of
 E log D(x) + E log(1 - D(G(z))). ``losses`` holds what the players minimise, ``densities`` what this
 comes to when D is perfect, ``plane`` a pair of networks for points of the plane, ``steps`` the
-training loop.
+training loop, ``draw`` pictures of the game.
 """
 
 from vidgen_lite.gan_objective.densities import (
@@ -12,6 +12,7 @@ from vidgen_lite.gan_objective.densities import (
     optimal_value,
     pearson_chi_square,
 )
+from vidgen_lite.gan_objective.draw import draw_game, flipbook
 from vidgen_lite.gan_objective.losses import (
     KINDS,
     DiscriminatorLoss,
@@ -55,6 +56,8 @@ __all__ = [
     "coverage",
     "discriminator_loss",
     "discriminator_step",
+    "draw_game",
+    "flipbook",
     "generator_loss",
     "generator_step",
     "jensen_shannon",
