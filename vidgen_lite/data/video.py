@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.data.street import Walkers, street_clips
-from vidgen_lite.data.video_files import VideoError, decode, read_video, to_clips, write_video
+from vidgen_lite.data.video_files import VideoError, area, decode, read_video, to_clips, write_video
 
 VIDEO_SUFFIXES = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ogv", ".webm")
 
@@ -152,7 +152,7 @@ def _clips_of(
     """A video's clips, (frames, size, size, 3) uint8 each, and what is wrong with it."""
     square = "crop='min(iw,ih)':'min(iw,ih)'"
     try:
-        video, fault = decode(path, [square, f"scale={size}:{size}:flags=area"], fps=fps)
+        video, fault = decode(path, [square, area(size, size)], fps=fps)
     except VideoError as error:
         return [], str(error).removeprefix(f"{path}: ")
     if len(video) < frames:

@@ -13,6 +13,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor
@@ -52,11 +53,19 @@ def read_video(
     if size is not None:
         expect_positive("size: height", size[0])
         expect_positive("size: width", size[1])
-    scale = [] if size is None else [f"scale={size[1]}:{size[0]}:flags=area"]
+    scale = [] if size is None else [area(*size)]
     video, damage = decode(Path(path), scale, fps=fps, start=start, frames=frames)
     if damage:
         warnings.warn(f"{path}: {damage}", stacklevel=2)
     return video
+
+
+def area(height: int, width: int) -> str:
+    """The ffmpeg filter that resizes by averaging over areas.
+
+    RGB comes first: scaled as YUV, the colours of small frames are off by up to half the range.
+    """
+    return f"format=rgb24,scale={width}:{height}:flags=area"
 
 
 def decode(
@@ -82,27 +91,13 @@ def decode(
     chain.append(f"trim=start_frame={start}" + (f":end_frame={start + frames}" if frames else ""))
     command = ["-i", f"file:{path}", "-map", "0:v:0", "-vf", ",".join([*chain, *filters])]
     # Passthrough: each frame comes out once, whatever the file's time stamps say.
-    command += [
-        "-fps_mode",
-        "passthrough",
-        "-pix_fmt",
-        "rgb24",
-        "-c:v",
-        "ppm",
-        "-f",
-        "image2pipe",
-        "-",
-    ]
+    command += ["-fps_mode", "passthrough", "-pix_fmt", "rgb24"]
+    command += ["-c:v", "ppm", "-f", "image2pipe", "-"]
     with tempfile.TemporaryFile("w+", errors="replace") as log:
-        process = subprocess.Popen(
-            [_ffmpeg(), "-nostdin", "-v", "error", *command], stdout=subprocess.PIPE, stderr=log
-        )
-        try:
-            read = list(_ppm_frames(process))
-            process.wait()
-        finally:
-            process.kill()
-            process.wait()
+        ffmpeg = [_ffmpeg(), "-nostdin", "-v", "error", *command]
+        with subprocess.Popen(ffmpeg, stdout=subprocess.PIPE, stderr=log) as process:
+            assert process.stdout is not None
+            read = list(_ppm_frames(process.stdout))
         log.seek(0)
         said = log.read().strip().splitlines()
     if not read and said:
@@ -115,10 +110,8 @@ def decode(
     return torch.stack(read), damage  # (T, H, W, 3)
 
 
-def _ppm_frames(process: subprocess.Popen[bytes]) -> Iterator[Tensor]:
+def _ppm_frames(stream: IO[bytes]) -> Iterator[Tensor]:
     """Frames of a stream of PPM images, each of which begins with ``P6 width height 255``."""
-    stream = process.stdout
-    assert stream is not None
     while stream.readline() == b"P6\n":
         width, height = (int(number) for number in stream.readline().split())
         stream.readline()
