@@ -87,6 +87,7 @@ def browser() -> Iterator[Any]:
 def visit(browser: Any, url: str, *, scheme: str = "light") -> Visit:
     """Open a page in a fresh profile and wait until its formulas are set."""
     context = browser.new_context(viewport=DESKTOP, color_scheme=scheme, reduced_motion="reduce")
+    context.set_default_timeout(90_000)  # a busy machine is no broken page
     seen = Visit(context.new_page())
 
     def route(request_route: Any) -> None:
@@ -199,7 +200,7 @@ def test_a_page_works_from_an_unpacked_folder(browser: Any, book: Path, name: st
 
 def test_the_search_finds_a_word_from_an_unpacked_folder(browser: Any, book: Path) -> None:
     seen = visit(browser, (book / "search.html").as_uri() + "?q=discriminator")
-    seen.page.locator("#search-results li a").first.wait_for(timeout=20_000)
+    seen.page.locator("#search-results li a").first.wait_for()
     expect_healthy(seen)
     seen.page.context.close()
 
@@ -211,7 +212,7 @@ def test_a_slider_moves_something_without_a_kernel(browser: Any, address: str, n
     sliders = page.locator(".widget-slider [role=slider]")
     if "widget-state+json" not in (ROOT / f"{name}.ipynb").read_text():
         pytest.skip("this notebook shows no widget")
-    sliders.first.wait_for(timeout=10_000)
+    sliders.first.wait_for()
     looks = """() => {
         const shown = document.querySelector('.widget-slider').closest('.cell_output');
         const output = shown.cloneNode(true);

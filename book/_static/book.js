@@ -42,6 +42,14 @@ if (window.location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "un
         label(play.querySelectorAll("button")[i], text);
       });
     });
+    // A picture in a row of tabs is named by its tab.
+    each("img.widget-image:not([alt])", function (image) {
+      var tabs = image.closest(".widget-tab");
+      var panel = image.closest(".widget-tab-contents > *");
+      var place = panel ? Array.from(panel.parentElement.children).indexOf(panel) : -1;
+      var title = tabs && tabs.querySelectorAll(".lm-TabBar-tabLabel")[place];
+      image.alt = title ? "Picture at " + title.textContent.trim() : "Picture";
+    });
     // Roles that docutils gives to a bibliography and that have gone out of use since.
     each(".citation[role=doc-biblioentry]", function (entry) {
       entry.setAttribute("role", "listitem");
