@@ -320,8 +320,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     with path.open("rb") as file:
-        head = file.read(4)
-    if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
+        head = file.read(9)
+    # A safetensors file begins with a length of eight bytes, any of which may look like a pickle's
+    # first; after it comes a brace.
+    if head[8:] != b"{" and (head[:4] == b"PK\x03\x04" or head[:1] == b"\x80"):
         raise ValueError(
             f"{path}: expected a safetensors checkpoint, got a pickle (torch.save); "
             "a pickle can run any code when it is opened, so it is not read"
