@@ -384,6 +384,16 @@ def test_without_batch_norm_a_clip_does_not_fade_on_its_way_through_the_discrimi
     assert 0.2 < ratio < 5
 
 
+@pytest.mark.parametrize("model", ["two-stream", "conditional"])
+@pytest.mark.parametrize("start", [0.5, 0.9])
+def test_the_mask_starts_where_it_is_told_to(model: str, start: float):
+    settings = tiny(model=model, mask_start=start)
+    generator = new_state(settings).models["generator"]
+    assert generator(given(settings, noise_clips(2))).mask.mean().item() == pytest.approx(
+        start, abs=0.02
+    )
+
+
 @pytest.mark.parametrize("model", ["two-stream", "one-stream", "conditional"])
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(model: str):
     a, b, c = (new_state(tiny(model=model, seed=seed)) for seed in (3, 3, 4))

@@ -456,6 +456,18 @@ def test_the_copy_that_the_next_tests_alter_is_itself_accepted(checkpoint, tmp_p
     load_checkpoint(altered(checkpoint, tmp_path / "copy"), new_state(STEADIED))
 
 
+def test_a_checkpoint_that_begins_with_the_byte_of_a_pickle_is_none(checkpoint, tmp_path):
+    """Its first bytes are the length of what it says of itself, and so can be any."""
+    for length in range(0, 256, 8):
+        path = altered(checkpoint, tmp_path / "copy", metadata={"note": "x" * length})
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    state = new_state(STEADIED)
+    load_checkpoint(path, state)
+    assert state.step == 2
+
+
 WEIGHT, MOMENT = "model.generator.trunk.0.weight", "optimizer.generator.0.exp_avg"
 
 
