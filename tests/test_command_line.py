@@ -22,7 +22,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from vidgen_lite import scene_dynamics, training
-from vidgen_lite.__main__ import LECTURES, main
+from vidgen_lite.__main__ import LECTURES, main, models_of
 from vidgen_lite.training import PRESETS
 
 STEPS = 7
@@ -270,9 +270,9 @@ PAIRS = [(lecture, model) for lecture, models in MODELS.items() for model in mod
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_every_model_has_the_four_presets(lecture: str):
     module = importlib.import_module(f"vidgen_lite.{lecture}")
-    assert list(module.MODELS) == MODELS[lecture]
-    assert all(tuple(presets) == PRESETS for presets in module.MODELS.values())
-    assert next(iter(module.MODELS.values())) == module.PRESETS  # the first model's
+    models = models_of(module)
+    assert list(models) == MODELS[lecture]
+    assert all(tuple(presets) == PRESETS for presets in models.values())
 
 
 def test_the_paper_presets_are_the_papers():

@@ -656,7 +656,6 @@ def test_fine_tuning_is_the_same_for_a_seed():
     assert tuned() == tuned()
 
 
-@pytest.mark.xfail(strict=True, reason="accuracy leaves the classifier in evaluation mode")
 def test_measuring_the_accuracy_midway_does_not_change_the_training():
     def tuned(measured: bool) -> list[float]:
         torch.manual_seed(0)

@@ -59,9 +59,14 @@ def run(options: argparse.Namespace) -> None:
     accelerator.end_training()
 
 
+def models_of(lecture: ModuleType) -> dict[str, dict[str, Any]]:
+    """The presets of each of a lecture's models, the lecture's first one in front."""
+    return getattr(lecture, "MODELS", lecture.PRESETS)
+
+
 def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> Any:
     """The preset's settings for a model, with the steps and the seed of the command line."""
-    models = lecture.MODELS
+    models = models_of(lecture)
     model = options.model or next(iter(models))
     if model not in models:
         raise ValueError(f"--model: expected one of {', '.join(models)}; got {model!r}")

@@ -84,6 +84,8 @@ def fine_tune(
 @torch.no_grad()
 def accuracy(classifier: ActionClassifier, clips: Tensor, actions: Tensor) -> float:
     """The share of clips (N, 3, T, H, W) whose action (N,) is named right."""
+    training = classifier.training
     classifier.eval()
     found = torch.cat([classifier(part).argmax(1) for part in clips.split(128)])
+    classifier.train(training)
     return (found == actions).float().mean().item()
