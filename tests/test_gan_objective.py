@@ -343,6 +343,50 @@ def test_each_step_moves_its_own_player_only():
     assert all(p.requires_grad for p in state.models["discriminator"].parameters())
 
 
+def fresh_step():
+    """A fresh run, one batch of data and noise, and what runs steps."""
+    from vidgen_lite.training import make_accelerator
+
+    random = torch.Generator().manual_seed(0)
+    real, z = (torch.randn(16, 2, generator=random) for _ in range(2))
+    return gan_objective.new_state(SHORT), real, z, make_accelerator("no")
+
+
+def test_no_players_gradient_reaches_the_other():
+    state, real, z, accelerator = fresh_step()
+    gan_objective.discriminator_step(state, real, z, accelerator)
+    assert all(p.grad is None for p in state.models["generator"].parameters())
+    state, real, z, accelerator = fresh_step()
+    gan_objective.generator_step(state, z, accelerator)
+    assert all(p.grad is None for p in state.models["discriminator"].parameters())
+
+
+def test_the_discriminator_goes_down_its_loss_plus_half_gamma_times_r1():
+    state, real, z, accelerator = fresh_step()
+    gan_objective.discriminator_step(state, real, z, accelerator)
+    taken = [p.grad for p in state.models["discriminator"].parameters()]
+    same_start, real, z, _ = fresh_step()
+    d, real = same_start.models["discriminator"], real.requires_grad_()
+    logits, fake = d(real), same_start.models["generator"](z)
+    loss = gan_objective.discriminator_loss(logits, d(fake), kind=SHORT.kind).total
+    total = loss + 0.5 * SHORT.r1_weight * gan_objective.r1_penalty(logits, real)
+    wanted = torch.autograd.grad(total, list(d.parameters()), materialize_grads=True)
+    torch.testing.assert_close(taken, list(wanted))
+
+
+def test_every_step_sees_new_data_and_new_noise():
+    seen = []
+
+    class Watched:
+        def sample(self, n, random):
+            seen.append(torch.randn(n, 2, generator=random))
+            return seen[-1]
+
+    list(gan_objective.train(gan_objective.new_state(SHORT), Watched()))
+    assert len(seen) == SHORT.steps * SHORT.discriminator_steps
+    assert len({batch.sum().item() for batch in seen}) == len(seen)
+
+
 def test_batch_statistics_let_d_tell_a_crowd_from_copies():
     torch.manual_seed(0)
     d = gan_objective.Discriminator2D(batch_statistics=True)
