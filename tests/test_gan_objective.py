@@ -6,6 +6,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+import matplotlib
 import pytest
 import torch
 from torch import nn
@@ -14,6 +15,7 @@ from vidgen_lite import gan_objective
 from vidgen_lite.gan_objective import KINDS, Settings
 from vidgen_lite.training import load_checkpoint, save_checkpoint
 
+matplotlib.use("Agg")
 LOG4 = math.log(4)
 
 
@@ -428,6 +430,11 @@ def test_a_few_hundred_steps_bring_samples_onto_the_ring():
     assert x.mean(0).norm() < 1
 
 
+def test_a_run_leaves_a_picture_of_its_samples(tmp_path: Path):
+    gan_objective.write_samples(gan_objective.new_state(SHORT), tmp_path)
+    assert (tmp_path / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_every_preset_can_be_started():
     for settings in gan_objective.PRESETS["ring"].values():
         assert gan_objective.new_state(settings).settings == settings
@@ -437,9 +444,6 @@ def test_every_preset_can_be_started():
 
 
 def test_a_moment_of_the_game_can_be_drawn():
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     from vidgen_lite.gan_objective.draw import draw_game
@@ -454,9 +458,6 @@ def test_a_moment_of_the_game_can_be_drawn():
 
 def test_a_flipbooks_slider_is_linked_in_the_browser():
     import ipywidgets
-    import matplotlib
-
-    matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
     from vidgen_lite.gan_objective.draw import flipbook
