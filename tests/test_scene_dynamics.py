@@ -573,6 +573,45 @@ def test_the_loop_yields_one_record_of_finite_losses_a_step(settings: Settings):
     assert all(torch.tensor(list(record.values())).isfinite().all() for record in records)
 
 
+def batches(monkeypatch, settings: Settings, processes: int = 1, index: int = 0) -> list[Tensor]:
+    """What the two players are given at each step: the clips, D's codes, and G's."""
+    seen: list[Tensor] = []
+
+    def step(state: State, real: Tensor, code: Tensor, accelerator: object) -> dict[str, Tensor]:
+        seen.extend([real, code])
+        return {"loss": torch.zeros(())}
+
+    for player in ("discriminator_step", "generator_step"):
+        monkeypatch.setattr(f"vidgen_lite.scene_dynamics.steps.{player}", step)
+    process = SimpleNamespace(
+        num_processes=processes, process_index=index, device=torch.device("cpu"),
+        prepare_optimizer=lambda optimizer: optimizer, reduce=lambda values, reduction: values,
+    )  # fmt: skip
+    list(train(new_state(settings), noise_clips(), accelerator=process))
+    return seen
+
+
+def test_every_step_sees_other_clips_and_each_player_other_codes(monkeypatch):
+    clips, d_codes, _, g_codes = (batches(monkeypatch, tiny(steps=5))[i::4] for i in range(4))
+    codes = [tuple(code.flatten().tolist()) for code in d_codes + g_codes]
+    assert len(set(codes)) == 10
+    assert len({tuple(batch.flatten().tolist()) for batch in clips}) == 5
+
+
+def test_both_players_see_the_same_real_clips_in_a_step(monkeypatch):
+    seen = batches(monkeypatch, tiny())
+    assert same(seen[0::4], seen[2::4])
+    conditional = batches(monkeypatch, tiny(model="conditional"))
+    for real, image in zip(conditional[0::2], conditional[1::2], strict=True):
+        assert torch.equal(image, real[:, :, 0])
+
+
+def test_two_processes_see_the_two_halves_of_one_processs_batch(monkeypatch):
+    whole = batches(monkeypatch, tiny())
+    halves = [batches(monkeypatch, tiny(), 2, index) for index in range(2)]
+    assert same(whole, (torch.cat(pair) for pair in zip(*halves, strict=True)))
+
+
 def test_whole_numbers_from_0_to_255_and_their_floats_are_the_same_data():
     bytes_ = (noise_clips() * 127.5 + 127.5).round().to(torch.uint8)
     floats = bytes_.float() / 127.5 - 1

@@ -262,6 +262,15 @@ def test_a_checkpoint_may_be_loaded_into_a_run_that_is_under_way(finished, check
     assert_same(contents(state), finished["steadied"])
 
 
+def test_what_an_optimiser_remembers_lies_in_memory_as_it_did(checkpoint):
+    """Kernels have their channels last; a memory in another order would slow every step down."""
+    state = new_state(STEADIED)
+    load_checkpoint(checkpoint, state)
+    for optimizer in state.optimizers.values():
+        for parameter, values in optimizer.state.items():
+            assert values["exp_avg"].stride() == parameter.stride()
+
+
 def test_a_finished_run_may_be_made_longer(tmp_path):
     path = tmp_path / "run.safetensors"
     longer = dataclasses.replace(STEADIED, steps=3)
@@ -576,19 +585,22 @@ def test_a_prepared_optimiser_is_not_prepared_twice():
     assert state.optimizers == first
 
 
-def shared_run() -> list[dict[str, float]]:
-    """A run whose losses do not depend on how its batch is shared.
+def shared_run() -> tuple[list[dict[str, float]], list[float]]:
+    """The losses and the weights' sums of a run that does not depend on how its batch is shared.
 
     Batch norm takes its means over a process's share, as the statistics of the batch do, so both
     are left out here: with them two processes train a slightly different, equally good, model.
     """
-    state = new_state(dataclasses.replace(STEADIED, batch_statistics=False, steps=4))
+    settings = dataclasses.replace(STEADIED, batch_statistics=False, learning_rate=2e-3, steps=4)
+    state = new_state(settings)
     for name in ("generator", "average"):
         for part in state.models[name].modules():
             for child_name, child in part.named_children():
                 if isinstance(child, nn.modules.batchnorm._BatchNorm):
                     setattr(part, child_name, nn.Identity())
-    return list(train(state, CLIPS))
+    records = list(train(state, CLIPS))
+    parameters = [p for model in state.models.values() for p in model.parameters()]
+    return records, [p.double().sum().item() for p in parameters]
 
 
 def test_two_processes_have_the_losses_of_one(tmp_path):
@@ -601,8 +613,8 @@ def test_two_processes_have_the_losses_of_one(tmp_path):
         "import json, sys\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from test_training import make_accelerator, shared_run\n"
-        "accelerator, records = make_accelerator('no'), shared_run()\n"
-        "text = json.dumps([accelerator.num_processes, records])\n"
+        "accelerator, run = make_accelerator('no'), shared_run()\n"
+        "text = json.dumps([accelerator.num_processes, *run])\n"
         "open(f'{sys.argv[1]}/{accelerator.process_index}.json', 'w').write(text)\n"
         "accelerator.end_training()\n"
     )
@@ -614,12 +626,12 @@ def test_two_processes_have_the_losses_of_one(tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    (count, records), (_, others) = (
+    (count, records, weights), second = (
         json.loads((tmp_path / f"{i}.json").read_text()) for i in range(2)
     )
     assert count == 2
-    assert records == others  # averaged, so each process reports the same
-    alone = shared_run()
+    assert second == [2, records, weights]  # both report the same, and hold the same weights
+    alone, _ = shared_run()
     assert [r.keys() for r in records] == [r.keys() for r in alone]
     for shared, own in zip(records, alone, strict=True):
         assert shared == pytest.approx(own, rel=1e-4, abs=1e-6)
