@@ -137,7 +137,7 @@ def make_clips(
     for i in numbers:
         # A film is painted on its own, always in the same sizes of operations: that, and its own
         # generator, make it the same to the last bit in whatever batch it stands.
-        generator = torch.Generator().manual_seed(_clip_seed(seed, first + i))
+        generator = torch.Generator().manual_seed(clip_seed(seed, first + i))
         who, where, what = (
             int(torch.randint(len(choice), (1,), generator=generator))
             for choice in (puppets, scenes, performances)
@@ -182,18 +182,18 @@ def _paint_film(
     """Fill in video, mask, pose and face box of film ``i``; views: (1 or T, 3, S, S)."""
     size = views.shape[-1]
     axes = head_axes(motion.directions[:, 2], motion.directions[:, 1]).to(views.device)
-    joints = {k: v.to(views.device) for k, v in _place(motion, puppet, place).items()}
+    joints = {k: v.to(views.device) for k, v in place_joints(motion, puppet, place).items()}
     light, clear = paint_puppet(puppet, joints, axes, size=size)
     mask = 1 - clear
     # From light in [0, 1] to pixels in [-1, 1]; where the mask is 0 this adds exactly nothing.
     foreground = (2 * light).sub_(mask[:, None])
     out.video[i] = foreground.addcmul_(views, clear[:, None]).transpose(0, 1)
     out.mask[i, 0] = mask
-    out.pose[i] = _pose(puppet, joints, axes, size)
+    out.pose[i] = joints_to_pose(puppet, joints, axes, size)
     out.face_box[i] = _face_box(puppet, joints["head"], size)
 
 
-def _clip_seed(seed: int, number: int) -> int:
+def clip_seed(seed: int, number: int) -> int:
     """Mix both numbers, so that neighbouring films share no random stream."""
     return int(np.random.SeedSequence((seed, number)).generate_state(1, np.uint64)[0] >> 1)
 
@@ -208,7 +208,7 @@ def _excerpt(motion: Motion, frames: int, generator: torch.Generator) -> Motion:
     return part.mirrored() if draw[3] < 0.5 else part
 
 
-def _place(motion: Motion, puppet: Puppet, where: float) -> dict[str, Tensor]:
+def place_joints(motion: Motion, puppet: Puppet, where: float) -> dict[str, Tensor]:
     """Joints in picture fractions (y up): on the ground, inside the frame, somewhere along it."""
     joints = joints_from_motion(motion.directions, puppet.lengths)
     every = torch.stack(list(joints.values()), 1)  # (T, joints, 3)
@@ -232,7 +232,7 @@ def _place(motion: Motion, puppet: Puppet, where: float) -> dict[str, Tensor]:
     return {name: joint + offset for name, joint in joints.items()}
 
 
-def _pose(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor, size: int) -> Tensor:
+def joints_to_pose(puppet: Puppet, joints: dict[str, Tensor], axes: Tensor, size: int) -> Tensor:
     """The 18 joints of ``vidgen_lite.skeleton.JOINTS``, in pixels."""
     left, up, front = axes.unbind(1)
     head, r = joints["head"], puppet.head

@@ -1,0 +1,303 @@
+"""The Pose-GAN's losses, one step of each player, the loop, and films from a trained generator."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.gan_objective import (
+    DiscriminatorLoss,
+    discriminator_loss,
+    generator_loss,
+    r1_penalty,
+)
+from vidgen_lite.pose_futures.gan import NORMS, PoseGenerator, PoseVideoDiscriminator
+from vidgen_lite.scene_dynamics.steps import (
+    channels_last,
+    initialise,
+    initialise_by_fan_in,
+    to_float,
+)
+from vidgen_lite.training import (
+    State,
+    average_gradients,
+    average_record,
+    frozen,
+    make_accelerator,
+    prepare,
+    process_slice,
+    step_generator,
+    update_average,
+)
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from vidgen_lite.pose_futures.gan_presets import DrivenClips
+
+
+@dataclasses.dataclass(frozen=True)
+class GANSettings:
+    """The choices of one run. The defaults are the authors' code's.
+
+    Attributes:
+        size: frames, height and width of a film, each a multiple of 16.
+        width: channels of G's first level.
+        discriminator_width: channels of D's first level.
+        dropout: in G, on the way up.
+        conditional: whether D sees the skeletons and the first frame too.
+        norm: D's normalisation, ``batch`` as published or ``none``.
+        alpha: weight of the mean |G - V|. At 0 nothing but D teaches G.
+        adversarial: weight of the adversarial term, 1 as published. At 0 there is no game left:
+            D is trained and not listened to.
+        halves: the slide's way: of a batch, D sees the first half as real films and G's versions
+            of the second half. Without it, as in the code: D sees the whole batch both ways.
+        r1_weight: weight of the gradient penalty on real films, 0 for none.
+        r1_every: the penalty is computed every so many steps, and weighted up accordingly.
+        average_decay: how slowly the averaged generator follows, 0 for no average.
+        batch_size: films a step, over all processes.
+        steps: how many steps a run takes.
+        learning_rate: Adam's for G. discriminator_rate: for D.
+        beta1: Adam's first momentum.
+        seed: of weights and batches.
+    """
+
+    size: tuple[int, int, int] = (32, 64, 80)
+    width: int = 32
+    discriminator_width: int = 128
+    dropout: float = 0.5
+    conditional: bool = False
+    norm: str = "batch"
+    alpha: float = 1000.0
+    adversarial: float = 1.0
+    halves: bool = False
+    r1_weight: float = 0.0
+    r1_every: int = 1
+    average_decay: float = 0.0
+    batch_size: int = 16
+    steps: int = 500_000
+    learning_rate: float = 2e-4
+    discriminator_rate: float = 2e-4
+    beta1: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        expect_choice("norm", self.norm, NORMS)
+        if self.halves and self.batch_size % 2:
+            raise ValueError(f"batch_size: expected an even number to halve, got {self.batch_size}")
+
+
+class PoseGANLoss(NamedTuple):
+    """What the generator minimises, term by term; ``total`` is the weighted sum. Scalars."""
+
+    total: Tensor
+    adversarial: Tensor
+    reconstruction: Tensor
+
+
+class Batch(NamedTuple):
+    """Real films (B, 3, T, H, W), their skeletons (likewise), their first frames (B, 3, H, W)."""
+
+    video: Tensor
+    skeleton: Tensor
+    image: Tensor
+
+
+def generator_objective(
+    fake: Tensor, fake_logits: Tensor, real: Tensor, settings: GANSettings
+) -> PoseGANLoss:
+    """The generator's loss: pass for real, and come out like the film the skeletons came from.
+
+    The slide's sums over half a batch are means here, so that alpha does not depend on its size.
+
+    Equation: eq:pose-gan-generator
+
+    Args:
+        fake: G's films, (B, 3, T, H, W).
+        fake_logits: D's logits on them, (B,).
+        real: the films whose skeletons and first frames G was given, (B, 3, T, H, W).
+        settings: the weights.
+
+    Raises:
+        ValueError: the films are not of one shape.
+    """
+    expect_shape("fake", fake, "B 3 T H W")
+    expect_shape("real", real, " ".join(map(str, fake.shape)))
+    adversarial = generator_loss(fake_logits, kind="non_saturating")
+    reconstruction = (fake - real).abs().mean()
+    total = settings.adversarial * adversarial + settings.alpha * reconstruction
+    return PoseGANLoss(total, adversarial, reconstruction)
+
+
+def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> DiscriminatorLoss:
+    """The discriminator's loss: call films real and G's films made. Means over each group.
+
+    Equation: eq:pose-gan-discriminator
+
+    Args:
+        real_logits: D's logits on real films, (B,).
+        fake_logits: its logits on G's films, detached from G, (B,).
+    """
+    return discriminator_loss(real_logits, fake_logits, kind="non_saturating")
+
+
+def new_state(settings: GANSettings) -> State:
+    """Make both networks and their optimisers; draw weights from torch's global numbers."""
+    generator = PoseGenerator(width=settings.width, size=settings.size, dropout=settings.dropout)
+    discriminator = PoseVideoDiscriminator(
+        width=settings.discriminator_width,
+        size=settings.size,
+        conditional=settings.conditional,
+        norm=settings.norm,
+    )
+    initialise(generator)
+    if settings.norm == "batch":
+        initialise(discriminator)
+    else:  # without batch norm, N(0, 0.01) would fade to nothing within a few levels
+        initialise_by_fan_in(discriminator)
+    models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
+    for model in models.values():
+        channels_last(model)
+    if settings.average_decay:
+        models["average"] = copy.deepcopy(generator).requires_grad_(False)
+    rates = {
+        "generator": settings.learning_rate,
+        "discriminator": settings.discriminator_rate,
+    }
+    optimizers = {
+        name: torch.optim.Adam(models[name].parameters(), rate, (settings.beta1, 0.999))
+        for name, rate in rates.items()
+    }
+    return State("pose_futures gan", models, optimizers, settings)
+
+
+def split_batch(batch: Batch, settings: GANSettings) -> tuple[Batch, Batch]:
+    """Say which films D sees as real and which G makes anew: two halves, or all of them twice."""
+    if not settings.halves:
+        return batch, batch
+    half = len(batch.video) // 2
+    return Batch(*(part[:half] for part in batch)), Batch(*(part[half:] for part in batch))
+
+
+def discriminator_step(
+    state: State, real: Batch, given: Batch, fake: Tensor, accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """Teach D to tell real films from G's; G is not touched.
+
+    Args:
+        state: the run.
+        real: the films D is to call real.
+        given: what G was given.
+        fake: what G made of it; detached here, so that D's loss does not reach G.
+        accelerator: precision and processes.
+    """
+    settings, discriminator = state.settings, state.models["discriminator"]
+    with accelerator.autocast():
+        loss = discriminator_objective(
+            discriminator(*real), discriminator(fake.detach(), given.skeleton, given.image)
+        )
+    total = loss.total
+    if settings.r1_weight and state.step % settings.r1_every == 0:
+        films = real.video.detach().requires_grad_()
+        # In float32: a gradient's square.
+        penalty = r1_penalty(discriminator(films, real.skeleton, real.image), films)
+        total = total + settings.r1_every * settings.r1_weight / 2 * penalty
+    state.optimizers["discriminator"].zero_grad()
+    accelerator.backward(total)
+    average_gradients(accelerator, discriminator)
+    state.optimizers["discriminator"].step()
+    return {"d_real": loss.real, "d_fake": loss.fake}
+
+
+def generator_step(
+    state: State, given: Batch, fake: Tensor, accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """Teach G with the same films that D has just judged; D judges again and stays as it is."""
+    settings, generator = state.settings, state.models["generator"]
+    with frozen(state.models["discriminator"]), accelerator.autocast():
+        logits = state.models["discriminator"](fake, given.skeleton, given.image)
+        loss = generator_objective(fake, logits, given.video, settings)
+        state.optimizers["generator"].zero_grad()
+        accelerator.backward(loss.total)
+    average_gradients(accelerator, generator)
+    state.optimizers["generator"].step()
+    if settings.average_decay:
+        # The average starts short and grows longer, so that the first weights are forgotten.
+        decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
+        update_average(state.models["average"], generator, decay)
+    return {"g_adversarial": loss.adversarial, "g_l1": loss.reconstruction}
+
+
+def train(
+    state: State, clips: DrivenClips, *, accelerator: Accelerator | None = None
+) -> Iterator[dict[str, float]]:
+    """Train until ``settings.steps`` and yield one record of named losses a step.
+
+    Args:
+        state: from :func:`new_state`, or resumed from a checkpoint.
+        clips: films and their skeletons.
+        accelerator: device, precision and processes; made anew if not given.
+
+    Raises:
+        ValueError: the films are not of the settings' size.
+    """
+    settings = state.settings
+    t, h, w = settings.size
+    n = expect_shape("clips.video", clips.video, f"N 3 {t} {h} {w}")["N"]
+    accelerator = accelerator or make_accelerator()
+    prepare(state, accelerator)
+    share = process_slice(accelerator, settings.batch_size)
+    while state.step < settings.steps:
+        random = step_generator(settings.seed, state.step)
+        index = torch.randint(n, (settings.batch_size,), generator=random)[share]
+        real, given = split_batch(pick(clips, index, accelerator.device), settings)
+        with accelerator.autocast():
+            fake = state.models["generator"](given.skeleton, given.image)
+        record = discriminator_step(state, real, given, fake, accelerator)
+        record |= generator_step(state, given, fake, accelerator)
+        state.step += 1
+        yield {"step": state.step, **average_record(accelerator, record)}
+
+
+def pick(clips: DrivenClips, index: Tensor, device: torch.device | str = "cpu") -> Batch:
+    """Put the films with these numbers (B,) on the device, as floats in [-1, 1]."""
+    video, skeleton = (
+        to_float(films[index]).to(device).contiguous(memory_format=torch.channels_last_3d)
+        for films in (clips.video, clips.skeleton)
+    )
+    return Batch(video, skeleton, video[:, :, 0])
+
+
+@torch.no_grad()
+def generate(state: State, skeleton: Tensor, image: Tensor) -> Tensor:
+    """Paint films with the averaged weights where there are any, else with G's own.
+
+    Dropout is off and batch norm uses its running means, so that a film does not depend on the
+    others of its batch.
+
+    Args:
+        state: a trained run.
+        skeleton: (B, 3, T, H, W) in [-1, 1] or uint8.
+        image: the first frames, (B, 3, H, W) in [-1, 1].
+
+    Returns:
+        (B, 3, T, H, W) in [-1, 1].
+    """
+    generator = state.models.get("average", state.models["generator"])
+    device = next(generator.parameters()).device
+    training = generator.training
+    generator.eval()
+    try:
+        films = [
+            generator(to_float(some).to(device), pictures.to(device)).float()
+            for some, pictures in zip(skeleton.split(16), image.split(16), strict=True)
+        ]
+    finally:
+        generator.train(training)
+    return torch.cat(films)
