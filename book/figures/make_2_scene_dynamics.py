@@ -11,17 +11,42 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
-import matplotlib
-import matplotlib.pyplot as plt
+import drawing
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from drawing import (
+    CODE,
+    GREEN,
+    GREY,
+    INK,
+    MADE,
+    MASK,
+    MOVING,
+    PURPLE,
+    REAL,
+    SOFT,
+    STILL,
+    WHITE,
+    Stage,
+    arrow,
+    badge,
+    canvas,
+    kernels,
+    label,
+    lane,
+    parameters,
+    picture,
+    save,
+    sheets,
+    side_of,
+    stages,
+    times,
+    unit,
+    write,
+)  # fmt: skip
+from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from vidgen_lite.data.puppets import SCENES, PuppetClips, make_clips
@@ -34,55 +59,7 @@ from vidgen_lite.metrics import (
 )
 from vidgen_lite.scene_dynamics import ImageToVideoGenerator, VideoDiscriminator, VideoGenerator
 
-matplotlib.use("svg")
-plt.rcParams.update(
-    {
-        "svg.fonttype": "path",
-        "svg.hashsalt": "2_scene_dynamics",
-        "image.composite_image": False,
-        "font.family": "DejaVu Sans",
-    }
-)
-
-HERE = Path(__file__).parent
-WIDTH = 720  # all drawings; a phone shows them at half this size, so letters are 19 or more
-PAPER, INK, SOFT, GREY, WHITE = "#f7f3ea", "#16263d", "#44506a", "#8a94a3", "#ffffff"
-MADE, REAL = "#d9572b", "#2f6ea5"  # generated and real, in all chapters
-GREEN, PURPLE = "#4e7d49", "#7a5c99"
-MOVING, STILL, MASK, CODE = "#f0b79d", "#b9d3b0", "#c9c6d6", "#cfd6df"
-
-
-# Reading the networks
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One level of a network: its convolution, what follows it, and the shape that comes out."""
-
-    kernel: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    after: tuple[str, ...]
-    shape: tuple[int, ...]  # (C, H, W) or (C, T, H, W)
-
-
-def stages(network: nn.Module, x: Tensor) -> tuple[list[Stage], Tensor]:
-    """Run x through a stack of layers, one entry a convolution; also return what comes out."""
-    found: list[Stage] = []
-    for layer in network:  # type: ignore[attr-defined]
-        x = layer(x)
-        if isinstance(layer, nn.modules.conv._ConvNd):
-            found.append(Stage(layer.kernel_size, layer.stride, layer.padding, (), ()))
-        names = {nn.BatchNorm2d: "BN", nn.BatchNorm3d: "BN", nn.LeakyReLU: "leaky"}
-        name = names.get(type(layer), type(layer).__name__)
-        after = found[-1].after + (() if isinstance(layer, nn.modules.conv._ConvNd) else (name,))
-        last = found[-1]
-        found[-1] = Stage(last.kernel, last.stride, last.padding, after, tuple(x.shape[1:]))
-    return found, x
-
-
-def parameters(*networks: nn.Module) -> str:
-    return f"{sum(p.numel() for network in networks for p in network.parameters()):,}"
+drawing.chapter("2_scene_dynamics")
 
 
 @functools.cache
@@ -111,120 +88,6 @@ def still(t: int) -> dict[str, Tensor]:
     return {"m": m, "f": f, "b": b, "x": x}
 
 
-def unit(video: Tensor) -> Tensor:
-    """[-1, 1] to [0, 1]."""
-    return (video + 1) / 2
-
-
-# Drawing
-
-
-def canvas(height: int) -> Axes:
-    figure = plt.figure(figsize=(WIDTH / 72, height / 72), facecolor=PAPER)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    axes.axis("off")
-    return axes
-
-
-def save(axes: Axes, name: str) -> None:
-    figure = axes.figure
-    figure.savefig(
-        HERE / f"2_{name}.svg", facecolor=PAPER, metadata={"Date": None, "Creator": None}
-    )
-    plt.close(figure)  # type: ignore[arg-type]
-    print(f"figure: 2_{name}.svg")
-
-
-def write(axes: Axes, x: float, y: float, words: str, size: float = 20, **style: Any) -> None:
-    style = {"color": INK, "ha": "center", "va": "center"} | style
-    axes.text(x, y, words, fontsize=size, **style)
-
-
-def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], **style: Any) -> None:
-    style = {"color": GREY, "arrowstyle": "-|>,head_width=0.35,head_length=0.6", "lw": 2.4} | style
-    axes.annotate("", end, start, arrowprops={**style, "shrinkA": 0, "shrinkB": 0})
-
-
-def picture(axes: Axes, x: float, y: float, side: float, image: Tensor, **style: Any) -> None:
-    """An image (3 or 1, H, W) in [0, 1], its centre at (x, y)."""
-    rgb = image.expand(3, -1, -1).permute(1, 2, 0).clamp(0, 1).numpy()
-    box = (x - side / 2, x + side / 2, y + side / 2, y - side / 2)
-    limits = axes.get_xlim(), axes.get_ylim()
-    style = {"interpolation": "none", "aspect": "auto", "zorder": 3} | style
-    axes.imshow((rgb * 255).round().astype(np.uint8), extent=box, **style)
-    axes.set(xlim=limits[0], ylim=limits[1])
-
-
-def sheets(
-    axes: Axes, x: float, y: float, side: float, count: int, colour: str,
-    front: Tensor | None = None,
-) -> None:  # fmt: skip
-    """A stack of ``count`` frames, one behind the other; the middle of the stack is at (x, y)."""
-    step = min(22 / max(count - 1, 1), 6)
-    for i in reversed(range(count)):
-        dx, dy = (i - (count - 1) / 2) * step, -(i - (count - 1) / 2) * step
-        corner = (x + dx - side / 2, y + dy - side / 2)
-        edge = {"ec": WHITE if count < 16 else "#ffffff99", "lw": 1.2 if count < 16 else 0.6}
-        axes.add_patch(Rectangle(corner, side, side, fc=colour, **edge, zorder=2))
-    if front is not None:
-        shift = -(count - 1) / 2 * step
-        picture(axes, x + shift, y - shift, side, front)
-
-
-def badge(axes: Axes, x: float, y: float, letter: str, colour: str, radius: float = 24,
-          size: float = 24) -> None:  # fmt: skip
-    box = FancyBboxPatch(
-        (x - radius, y - radius), 2 * radius, 2 * radius, fc=colour, ec="none", zorder=3,
-        boxstyle=f"round,pad=0,rounding_size={0.4 * radius}",
-    )  # fmt: skip
-    axes.add_patch(box)
-    write(axes, x, y, letter, size, color=WHITE, weight="bold", zorder=4, va="center_baseline")
-
-
-def side_of(stage: Stage) -> float:
-    """How large a map is drawn: 17 units more each time its sides double."""
-    return 24 + 17 * float(np.log2(stage.shape[-1] / 4))
-
-
-def times(numbers: Sequence[int]) -> str:
-    return "×".join(map(str, numbers))
-
-
-def label(axes: Axes, x: float, y: float, shape: tuple[int, ...]) -> None:
-    """Channels, and below them (frames by) height by width."""
-    write(axes, x, y, str(shape[0]), 22, weight="bold")
-    write(axes, x, y + 26, times(shape[1:]), 19, color=SOFT)
-
-
-def lane(
-    axes: Axes, xs: Sequence[float], y: float, levels: Sequence[Stage], colour: str,
-    front: Tensor | None = None, below: float | None = None,
-) -> None:  # fmt: skip
-    """A row of maps with arrows between, and their shapes below."""
-    for i, (x, level) in enumerate(zip(xs, levels, strict=True)):
-        count = level.shape[1] if len(level.shape) == 4 else 1
-        last = front if i == len(levels) - 1 else None
-        sheets(axes, x, y, side_of(level), count, colour, last)
-        if below is not None:
-            label(axes, x, below, level.shape)
-        if i:
-            half = 13 if count > 1 else 3
-            gap = side_of(levels[i - 1]) / 2 + half + 3, side_of(level) / 2 + half + 3
-            arrow(axes, (xs[i - 1] + gap[0], y), (x - gap[1], y))
-
-
-def kernels(axes: Axes, spans: Sequence[tuple[float, float]], y: float, levels: Sequence[Stage],
-            what: str = "deconv") -> None:  # fmt: skip
-    """Say above the arrows which kernels stand between the maps."""
-    groups = list(dict.fromkeys((level.kernel, level.stride, level.padding) for level in levels))
-    for (left, right), (kernel, stride, padding) in zip(spans, groups, strict=True):
-        axes.plot([left, left, right, right], [y + 24, y + 17, y + 17, y + 24], color=GREY, lw=1.5)
-        write(axes, (left + right) / 2, y - 18, f"{what} {times(kernel)}", 19, color=INK)
-        write(axes, (left + right) / 2, y + 4, f"stride {stride[0]}, pad {padding[0]}", 19,
-              color=SOFT)  # fmt: skip
-
-
 # The figures
 
 
@@ -237,7 +100,7 @@ def one_stream(name: str, levels: list[Stage], colour: str, front: Tensor) -> No
     lane(axes, xs, y, levels, colour, front, below=250)
     write(axes, 56, 250, str(generator().z_dim), 22, weight="bold")
     write(axes, 56, 276, "numbers", 19, color=SOFT)
-    save(axes, name)
+    save(axes, f"2_{name}")
 
 
 def background() -> None:
@@ -269,7 +132,7 @@ def two_heads() -> None:
         write(axes, 518, y_head - 32, word, 21, ha="left", weight="bold")
         write(axes, 518, y_head - 2, times(head.shape), 20, ha="left", color=SOFT)
         write(axes, 518, y_head + 26, ends[head.after[-1]], 19, ha="left", color=SOFT)
-    save(axes, "two_heads")
+    save(axes, "2_two_heads")
 
 
 def two_stream() -> None:
@@ -301,7 +164,7 @@ def two_stream() -> None:
         high, size = (566, 22) if word in parts else (500, 26)
         style = {"style": "italic", "weight": "bold"} if word in parts else {}
         write(axes, x, high, name, size, **style)
-    save(axes, "two_stream")
+    save(axes, "2_two_stream")
 
 
 def composition() -> None:
@@ -317,7 +180,7 @@ def composition() -> None:
             if i == 0:
                 write(axes, 234 + j * 136, 24, f"frame {t + 1}", 19, color=SOFT)
     axes.plot([20, 700], [478, 478], color=GREY, lw=1.5)
-    save(axes, "composition")
+    save(axes, "2_composition")
 
 
 def two_explanations() -> None:
@@ -336,7 +199,7 @@ def two_explanations() -> None:
                 name = "G(z)" if letter == "x" else letter
                 write(axes, x, 32, name, 22, style="italic", weight="bold")
         arrow(axes, (484, y), (542, y))
-    save(axes, "two_explanations")
+    save(axes, "2_two_explanations")
 
 
 def slices() -> None:
@@ -356,7 +219,7 @@ def slices() -> None:
     write(axes, 475, 296, "…in frames 1 (top) to 32 (bottom)", 19, color=SOFT)
     for x in (237, 475):
         arrow(axes, (x, top + 4), (x, top + side - 4), color=INK)
-    save(axes, "slices")
+    save(axes, "2_slices")
 
 
 def transposed() -> None:
@@ -377,7 +240,7 @@ def transposed() -> None:
             axes.add_patch(Rectangle((x - 24, y - 22), 48, 44, fc=WHITE, ec=INK, lw=1.6, zorder=2))
             write(axes, x, y, str(i + 1), 20, zorder=4)
         write(axes, 66, y, f"{name}: {len(xs)}", 21, weight="bold")
-    save(axes, "transposed")
+    save(axes, "2_transposed")
 
 
 def discriminator() -> None:
@@ -395,7 +258,7 @@ def discriminator() -> None:
     badge(axes, 648, y, "D", REAL)
     write(axes, 648, 250, str(head[0].shape[0]), 22, weight="bold")
     write(axes, 648, 276, "logit", 19, color=SOFT)
-    save(axes, "discriminator")
+    save(axes, "2_discriminator")
 
 
 def conditional() -> None:
@@ -421,7 +284,7 @@ def conditional() -> None:
     lane(axes, [62, 162, 268, 384, 516], 582, [*trunk, f], MOVING, parts["f"], below=660)
     sheets(axes, 650, 582, 92, m.shape[1], MASK, parts["m"])
     label(axes, 650, 660, m.shape)
-    save(axes, "conditional")
+    save(axes, "2_conditional")
 
 
 def batch_norm() -> None:
@@ -443,7 +306,7 @@ def batch_norm() -> None:
         write(axes, left + 155, 38, word, 21, weight="bold")
     write(axes, 185, 256, "a batch of real clips", 20, color=REAL, weight="bold")
     write(axes, 535, 256, "a batch of generated clips", 20, color=MADE, weight="bold")
-    save(axes, "batch_norm")
+    save(axes, "2_batch_norm")
 
 
 SCORES: dict[str, Callable[[Tensor, Tensor, Tensor], float]] = {
@@ -496,7 +359,7 @@ def metrics() -> None:
             number = f"{ratio:.1f}" if ratio < 9.95 else f"{ratio:.0f}"
             style = {"color": WHITE, "weight": "bold"} if seen else {}
             write(axes, x, y, number, 20, **style)
-    save(axes, "metrics")
+    save(axes, "2_metrics")
 
 
 def small(video: Tensor) -> Tensor:
