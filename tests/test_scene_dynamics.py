@@ -344,13 +344,57 @@ def test_an_image_or_clip_of_another_size_is_refused():
             ),
             "n_actions: expected a positive integer, got 0",
         ),
-        (lambda: Settings(model="three-stream"), "model: expected one of two-stream, one-stream"),
     ],
 )
 def test_a_setting_that_no_network_has_is_refused(make, message: str):
     with pytest.raises(ValueError) as error:  # noqa: PT011
         make()
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": "three-stream"}, "model: expected one of two-stream, one-stream"),
+        ({"norm": "layer"}, "norm: expected one of batch, none, spectral; got 'layer'"),
+        ({"mask_start": 1.0}, "mask_start: expected a number above 0 and below 1, got 1.0"),
+        ({"mask_start": 0}, "mask_start: expected a number above 0 and below 1, got 0"),
+        ({"learning_rate": 0.0}, "learning_rate: expected a number above 0, got 0.0"),
+        ({"average_decay": 1.0}, "average_decay: expected a number at least 0 and below 1"),
+        ({"beta1": -0.1}, "beta1: expected a number at least 0 and below 1, got -0.1"),
+        ({"r1_weight": -1}, "r1_weight: expected a number at least 0, got -1"),
+        ({"mask_penalty": -1}, "mask_penalty: expected a number at least 0, got -1"),
+        *(
+            ({name: 0}, f"{name}: expected a positive integer, got 0")
+            for name in ("width", "z_dim", "r1_every", "n_clips", "batch_size", "steps")
+        ),
+        ({"norm": "batch", "r1_weight": 1.0}, "r1_weight: expected 0 with norm='batch', got 1.0"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_before_anything_is_made(changes, message: str):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        tiny(**changes)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("clips", "error", "message"),
+    [
+        (torch.zeros(0, 3, 16, 32, 32), ValueError, "clips: expected at least one, got none"),
+        (noise_clips().add(1).mul(127.5), ValueError, r"clips: expected values in \[-1, 1\], got"),
+        (noise_clips() / 0, ValueError, r"clips: expected values in \[-1, 1\], got"),
+        (
+            noise_clips().long(),
+            TypeError,
+            r"expected floats in \[-1, 1\] or uint8, got torch.int64",
+        ),
+    ],
+)
+def test_clips_that_teach_nothing_right_are_refused(clips: Tensor, error: type, message: str):
+    state = new_state(tiny())
+    with pytest.raises(error, match=message):
+        next(train(state, clips))
+    assert state.step == 0
 
 
 # ---- Start ---------------------------------------------------------------------------------------

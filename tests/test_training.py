@@ -438,7 +438,7 @@ def test_another_architecture_is_refused_by_name(checkpoint):
         ("seed", 1, "seed: 0, now 1"),
         ("width", 3, "width: 2, now 3"),
         ("learning_rate", 0.5, "learning_rate: 0.0002, now 0.5"),
-        ("norm", "batch", "norm: 'none', now 'batch'"),
+        ("norm", "spectral", "norm: 'none', now 'spectral'"),
     ],
 )
 def test_other_settings_are_refused_and_named(name: str, value: object, told: str, checkpoint):

@@ -6,6 +6,7 @@ what was expected, so that a wrong shape is not met three calls later.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,10 +32,14 @@ def expect_shape(name: str, value: Any, shape: str) -> dict[str, int]:
         for axis, size in zip(axes, value.shape, strict=True)
     )
     if not fits:
-        raise ValueError(
-            f"{name}: expected ({', '.join(axes)}), got ({', '.join(map(str, value.shape))})"
-        )
+        raise ValueError(f"{name}: expected {_tuple(axes)}, got {_tuple(value.shape)}")
     return sizes
+
+
+def _tuple(items: Iterable[object]) -> str:
+    """As Python writes a tuple, names of axes without quotation marks: ``(4,)``, ``(T, 18, 3)``."""
+    words = [str(item) for item in items]
+    return f"({words[0]},)" if len(words) == 1 else f"({', '.join(words)})"
 
 
 def expect_range(name: str, value: torch.Tensor, low: float, high: float) -> None:
@@ -45,7 +50,7 @@ def expect_range(name: str, value: torch.Tensor, low: float, high: float) -> Non
     """
     if value.numel() == 0:
         return
-    least, most = value.min().item(), value.max().item()
+    least, most = (bound.item() for bound in value.aminmax())
     if not (low <= least and most <= high):
         raise ValueError(
             f"{name}: expected values in [{low:g}, {high:g}], got [{least:g}, {most:g}]"
@@ -60,6 +65,27 @@ def expect_positive(name: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+
+
+def expect_number(
+    name: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    below: float | None = None,
+) -> None:
+    """Check that a setting is a finite number between bounds.
+
+    Raises:
+        ValueError: e.g. ``mask_start: expected a number above 0 and below 1, got 1.0``.
+    """
+    fits = isinstance(value, int | float) and math.isfinite(value)
+    fits = fits and (above is None or value > above) and (below is None or value < below)
+    if not (fits and (at_least is None or value >= at_least)):
+        bounds = {"above": above, "at least": at_least, "below": below}
+        told = " and ".join(f"{word} {b:g}" for word, b in bounds.items() if b is not None)
+        raise ValueError(f"{name}: expected a number {told}, got {value!r}")
 
 
 def expect_choice(name: str, value: Any, choices: Iterable[str]) -> None:

@@ -32,7 +32,7 @@ LAPTOP = Settings(
     steps=6_000,
     learning_rate=7e-4,
 )
-SMOKE = replace(LAPTOP, width=4, batch_size=4, steps=12, average_decay=0.5)
+SMOKE = replace(LAPTOP, width=4, n_clips=32, batch_size=4, steps=12, average_decay=0.5)
 GPU = replace(LAPTOP, size=64, width=48, batch_size=32, steps=20_000, average_decay=0.999)
 PAPER = Settings()
 
@@ -69,14 +69,13 @@ def puppet_clips(
     stream could draw it; for the same reason nobody waves, which moves an arm and no more.
 
     Args:
-        settings: their size is what counts.
+        settings: their size and number of clips are what counts.
         seed: other seeds make other clips.
-        n: how many, if not the preset's number.
+        n: how many, if not ``settings.n_clips``.
         actions: what the puppets do.
     """
-    n = n or (32 if settings.steps < 100 else 1_500)
     clips = make_clips(
-        n,
+        settings.n_clips if n is None else n,
         seed=seed,
         frames=settings.size,
         size=settings.size,

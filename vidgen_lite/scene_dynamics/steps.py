@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.checks import (
+    expect_choice,
+    expect_number,
+    expect_positive,
+    expect_range,
+    expect_shape,
+)
 from vidgen_lite.gan_objective import (
     DiscriminatorLoss,
     discriminator_loss,
@@ -19,6 +25,7 @@ from vidgen_lite.gan_objective import (
     r1_penalty,
 )
 from vidgen_lite.scene_dynamics.networks import (
+    NORMS,
     GeneratedVideo,
     ImageToVideoGenerator,
     OneStreamGenerator,
@@ -63,6 +70,7 @@ class Settings:
             background, which learns faster, may paint the puppets too.
         first_frame: weight of |first frame - image|, conditional model only.
         all_frames: weight of |video - clip|, conditional model only; not in the paper.
+        n_clips: how many puppet clips to learn from, where puppets are the data.
         batch_size: clips a step, over all processes.
         steps: how many steps a run takes.
         learning_rate: Adam's, for both players.
@@ -83,6 +91,7 @@ class Settings:
     mask_start: float = 0.5
     first_frame: float = 10.0
     all_frames: float = 0.0
+    n_clips: int = 1_500
     batch_size: int = 64
     steps: int = 65_000
     learning_rate: float = 2e-4
@@ -91,6 +100,20 @@ class Settings:
 
     def __post_init__(self) -> None:
         expect_choice("model", self.model, MODELS)
+        expect_choice("norm", self.norm, NORMS)
+        for name in ("width", "z_dim", "r1_every", "n_clips", "batch_size", "steps"):
+            expect_positive(name, getattr(self, name))
+        for name in ("r1_weight", "mask_penalty", "first_frame", "all_frames"):
+            expect_number(name, getattr(self, name), at_least=0)
+        for name in ("average_decay", "beta1"):
+            expect_number(name, getattr(self, name), at_least=0, below=1)
+        expect_number("mask_start", self.mask_start, above=0, below=1)
+        expect_number("learning_rate", self.learning_rate, above=0)
+        if self.norm == "batch" and self.r1_weight:
+            raise ValueError(
+                f"r1_weight: expected 0 with norm='batch', got {self.r1_weight!r}: batch norm "
+                "makes every logit depend on all clips: none has a gradient of its own"
+            )
 
 
 class GeneratorLoss(NamedTuple):
@@ -266,7 +289,9 @@ def generator_step(
     average_gradients(accelerator, generator)
     state.optimizers["generator"].step()
     if settings.average_decay:
-        update_average(state.models["average"], generator, settings.average_decay)
+        # Early on a shorter memory, so that the average forgets the untrained weights.
+        decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
+        update_average(state.models["average"], generator, decay)
     record = {"g_adversarial": loss.adversarial}
     if settings.model == "conditional":
         record["g_first_frame"] = loss.first_frame
@@ -286,11 +311,18 @@ def train(
         accelerator: device, precision and processes; made anew if not given.
 
     Raises:
-        ValueError: the clips are not of the settings' size.
+        TypeError: the clips are whole numbers other than uint8.
+        ValueError: the clips are not of the settings' size, there are none, or they leave [-1, 1].
     """
     settings = state.settings
     t, size = settings.size // 2, settings.size
     n = expect_shape("clips", clips, f"N 3 {t} {size} {size}")["N"]
+    if n == 0:
+        raise ValueError("clips: expected at least one, got none")
+    if clips.is_floating_point():
+        expect_range("clips", clips, -1, 1)
+    elif clips.dtype != torch.uint8:
+        raise TypeError(f"clips: expected floats in [-1, 1] or uint8, got {clips.dtype}")
     accelerator = accelerator or make_accelerator()
     prepare(state, accelerator)
     share = process_slice(accelerator, settings.batch_size)
