@@ -105,17 +105,31 @@ TRUNK = [(512, 2, 4, 4), (256, 4, 8, 8), (128, 8, 16, 16), (64, 16, 32, 32)]
 FOREGROUND, MASK = [(3, 32, 64, 64)], [(1, 32, 64, 64)]
 
 
+def head_shapes(shapes: dict[str, tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """What leaves the foreground's tanh and the mask's sigmoid."""
+    return [shapes["foreground.1"], shapes["mask.1"]]
+
+
 def test_the_two_stream_generator_has_the_papers_layers():
     with torch.device("meta"):
         model = VideoGenerator()
         shapes = forward_shapes(model, torch.empty(2, 100))
     assert convolutions(shapes, model, "background") == BACKGROUND
     assert convolutions(shapes, model, "trunk") == TRUNK
-    assert convolutions(shapes, model, "foreground") == FOREGROUND
-    assert convolutions(shapes, model, "mask") == MASK
+    assert head_shapes(shapes) == FOREGROUND + MASK
     assert count(model) == 16_245_383
     parts = (model.background, model.trunk, model.foreground, model.mask)
     assert [count(part) for part in parts] == [3_577_667, 12_651_328, 12_291, 4_097]
+
+
+@pytest.mark.parametrize("model", (VideoGenerator(width=2), ImageToVideoGenerator(width=2)))
+def test_foreground_and_mask_drawn_at_once_are_what_each_head_draws_alone(model):
+    seen = {}
+    model.trunk.register_forward_hook(lambda _, __, hidden: seen.update(hidden=hidden))
+    codes = torch.randn(3, 100) if isinstance(model, VideoGenerator) else torch.randn(3, 3, 64, 64)
+    clip = model(codes)
+    torch.testing.assert_close(clip.foreground, model.foreground(seen["hidden"]))
+    torch.testing.assert_close(clip.mask, model.mask(seen["hidden"]))
 
 
 def test_the_one_stream_generator_is_the_foreground_stream_alone():
@@ -147,8 +161,7 @@ def test_the_conditional_pair_has_the_sizes_of_the_authors_code():
     assert convolutions(shapes, model, "background") == [*encoder[-2::-1], (3, 64, 64)]
     trunk = [(1024, 2, 4, 4), (512, 4, 8, 8), (256, 8, 16, 16), (128, 16, 32, 32)]
     assert convolutions(shapes, model, "trunk") == trunk
-    assert convolutions(shapes, model, "foreground") == FOREGROUND
-    assert convolutions(shapes, model, "mask") == MASK
+    assert head_shapes(shapes) == FOREGROUND + MASK
 
     up = [1024, 512, 256, 128]
     heads = arithmetic((128, 3, 64, False), (128, 1, 64, False))
@@ -313,7 +326,7 @@ def test_a_code_of_another_shape_is_refused(kind: type, shape: tuple):
         code = torch.empty(shape)
     with pytest.raises(ValueError) as error:  # noqa: PT011
         generator(code)
-    assert str(error.value) == f"z: expected (B, 100), got ({', '.join(map(str, shape))})"
+    assert str(error.value) == f"z: expected (B, 100), got {shape}"
 
 
 def test_a_code_that_is_no_tensor_is_refused():
@@ -663,6 +676,16 @@ def test_whole_numbers_from_0_to_255_and_their_floats_are_the_same_data():
     assert list(train(a, bytes_)) == list(train(b, floats))
 
 
+def test_the_average_soon_forgets_the_untrained_weights():
+    state = new_state(tiny(average_decay=0.999, steps=1))
+    untrained = weights(state.models["generator"])
+    list(train(state, noise_clips(8)))
+    trained, average = weights(state.models["generator"]), weights(state.models["average"])
+    for old, new, mean in zip(untrained, trained, average, strict=True):
+        if new.is_floating_point():
+            torch.testing.assert_close(mean, 0.1 * old + 0.9 * new)
+
+
 def test_samples_come_from_the_average_and_do_not_depend_on_their_batch():
     state = new_state(tiny(average_decay=0.5))
     list(train(state, noise_clips()))
@@ -758,7 +781,7 @@ def test_measuring_the_accuracy_midway_does_not_change_the_training():
 def test_labels_that_are_not_one_a_clip_are_refused():
     discriminator = VideoDiscriminator(width=2, size=32, norm="none")
     classifier = ActionClassifier(discriminator=discriminator, n_actions=2)
-    with pytest.raises(ValueError, match=r"actions: expected \(6\), got \(5\)"):
+    with pytest.raises(ValueError, match=r"actions: expected \(6,\), got \(5,\)"):
         next(fine_tune(classifier, noise_clips(6), torch.zeros(5, dtype=torch.int64), steps=1))
 
 
