@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.optimizer import AcceleratedOptimizer
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -292,6 +293,54 @@ def test_dropout_goes_on_where_it_was(tmp_path):
     torch.manual_seed(0)
     load_checkpoint(path, state)
     assert torch.equal(torch.rand(4), wanted)
+
+
+def test_a_run_remembers_the_name_of_its_data_and_refuses_other_data(tmp_path):
+    path = tmp_path / "run.safetensors"
+    state = new_state(STEADIED)
+    state.data = "street"
+    save_checkpoint(path, state)
+    nameless = new_state(STEADIED)
+    load_checkpoint(path, nameless)
+    assert nameless.data == "street"
+    other = new_state(STEADIED)
+    other.data = "puppets"
+    with pytest.raises(ValueError, match=r"trained on other data \('street', now 'puppets'\)"):
+        load_checkpoint(path, other)
+    assert other.data == "puppets"
+
+
+def fp16(scaler: torch.amp.GradScaler) -> Any:
+    """Stands for an accelerator of float16, whose optimisers carry its loss scaler."""
+    return SimpleNamespace(
+        scaler=scaler,
+        device=torch.device("cpu"),
+        prepare_optimizer=lambda optimizer: AcceleratedOptimizer(optimizer, scaler=scaler),
+    )
+
+
+def test_the_scale_of_a_float16_loss_goes_on_where_it_was(tmp_path):
+    """It takes a run a thousand steps and some lost ones to find it."""
+    path = tmp_path / "run.safetensors"
+    first = torch.amp.GradScaler("cpu", init_scale=65536.0, growth_interval=3)
+    state = new_state(STEADIED)
+    prepare(state, fp16(first))
+    first.scale(torch.ones(()))
+    first.update(512.0)
+    known = first.state_dict()
+    assert known["scale"] == 512
+    save_checkpoint(path, state)
+
+    resumed, second = new_state(STEADIED), torch.amp.GradScaler("cpu")
+    load_checkpoint(path, resumed)
+    save_checkpoint(path, resumed)  # nor is it lost to one who saves again before a step
+    load_checkpoint(path, resumed)
+    prepare(resumed, fp16(second))
+    assert second.state_dict() == known
+    second.scale(torch.ones(()))
+    second.update(256.0)
+    prepare(resumed, fp16(second))  # a second loop over the same run leaves it alone
+    assert second.get_scale() == 256
 
 
 # ---- What a run leaves in its folder -------------------------------------------------------------
