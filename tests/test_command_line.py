@@ -22,7 +22,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from vidgen_lite import scene_dynamics, training
-from vidgen_lite.__main__ import LECTURES, main, models_of
+from vidgen_lite.__main__ import LECTURES, main
 from vidgen_lite.training import PRESETS
 
 STEPS = 7
@@ -39,7 +39,7 @@ def make_tiny(setattr_: Any = setattr) -> None:
               for name in ("two-stream", "one-stream", "conditional")}  # fmt: skip
     setattr_(scene_dynamics, "MODELS", models)
     setattr_(scene_dynamics, "load_data", lambda settings, name=None: CLIPS)
-    setattr_(scene_dynamics, "write_samples", lambda state, out: (out / "samples").touch())
+    setattr_(scene_dynamics, "write_samples", lambda state, data, out: (out / "samples").touch())
 
 
 @pytest.fixture
@@ -84,7 +84,8 @@ def test_a_run_leaves_weights_metrics_settings_and_samples(tiny, tmp_path, capsy
     assert {path.name for path in out.iterdir()} == names
     assert step_of(out / "checkpoint.safetensors") == STEPS
     assert steps_in(out / "metrics.jsonl") == list(range(1, STEPS + 1))
-    assert json.loads((out / "settings.json").read_text()) == dataclasses.asdict(TINY)
+    settings = json.loads((out / "settings.json").read_text())
+    assert settings == dataclasses.asdict(TINY) | {"data": "puppets"}
     shown = capsys.readouterr()
     assert all(name in shown.out for name in names)
     assert f"{STEPS}/{STEPS}" in shown.err  # the progress bar
@@ -214,6 +215,17 @@ def test_a_folder_of_another_run_is_left_alone(tiny, tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_run_is_not_gone_on_with_on_other_data(tiny, tmp_path):
+    folder = tmp_path / "films"
+    train(tmp_path / "run", "--steps", "2", "--data", f"{folder}/")
+    before = (tmp_path / "run" / "checkpoint.safetensors").read_bytes()
+    message = complaint(tmp_path / "run", "--steps", "3")
+    assert f"trained on other data ('{folder.as_posix()}', now 'puppets')" in message
+    assert (tmp_path / "run" / "checkpoint.safetensors").read_bytes() == before
+    train(tmp_path / "run", "--steps", "3", "--data", str(folder))
+    assert steps_in(tmp_path / "run" / "metrics.jsonl") == [1, 2, 3]
+
+
 def test_a_pickle_in_the_place_of_the_checkpoint_is_refused(tiny, tmp_path):
     torch.save({}, tmp_path / "checkpoint.safetensors")
     assert "got a pickle" in complaint(tmp_path)
@@ -270,9 +282,8 @@ PAIRS = [(lecture, model) for lecture, models in MODELS.items() for model in mod
 @pytest.mark.parametrize("lecture", LECTURES)
 def test_every_model_has_the_four_presets(lecture: str):
     module = importlib.import_module(f"vidgen_lite.{lecture}")
-    models = models_of(module)
-    assert list(models) == MODELS[lecture]
-    assert all(tuple(presets) == PRESETS for presets in models.values())
+    assert list(module.MODELS) == MODELS[lecture]
+    assert all(tuple(presets) == PRESETS for presets in module.MODELS.values())
 
 
 def test_the_paper_presets_are_the_papers():
@@ -287,6 +298,24 @@ def test_the_paper_presets_are_the_papers():
     assert [settings.batch_size for settings in paper.values()] == [64, 64, 32]
     assert paper["two-stream"].mask_penalty == 0.1
     assert paper["conditional"].first_frame == 10
+
+
+@pytest.mark.parametrize("model", MODELS["scene_dynamics"])
+def test_a_run_made_longer_goes_on_with_the_same_puppets(model: str):
+    short = scene_dynamics.MODELS[model]["smoke"]
+    long = dataclasses.replace(short, steps=100 * short.steps)
+    clips, same = (scene_dynamics.load_data(settings) for settings in (short, long))
+    assert torch.equal(clips, same)
+    assert len(clips) == short.n_clips == 32
+
+
+@pytest.mark.parametrize("clips", [CLIPS, ((CLIPS + 1) * 127.5).to(torch.uint8)])
+def test_the_conditional_models_samples_start_with_the_runs_own_data(clips: Tensor, tmp_path):
+    state = scene_dynamics.new_state(dataclasses.replace(TINY, model="conditional"))
+    given = []
+    state.models["average"].register_forward_pre_hook(lambda _, images: given.extend(images))
+    scene_dynamics.write_samples(state, clips, tmp_path)
+    torch.testing.assert_close(given[0].cpu(), CLIPS[:8, :, 0], atol=1 / 127, rtol=0)
 
 
 @pytest.mark.parametrize(("lecture", "model"), PAIRS, ids=map(" ".join, PAIRS))

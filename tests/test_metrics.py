@@ -104,7 +104,7 @@ def test_the_frechet_distance_is_never_negative(random):
     ("a", "b", "message"),
     [
         (torch.zeros(4, 2), torch.zeros(4, 3), r"b: expected \(M, 2\), got \(4, 3\)"),
-        (torch.zeros(4), torch.zeros(4, 1), r"a: expected \(N, D\), got \(4\)"),
+        (torch.zeros(4), torch.zeros(4, 1), r"a: expected \(N, D\), got \(4,\)"),
         (torch.zeros(1, 2), torch.zeros(4, 2), "a, b: expected at least 2 rows each, got 1 and 4"),
         (torch.zeros(4, 2), torch.full((4, 2), math.nan), "b: expected finite features"),
         (torch.full((4, 2), math.inf), torch.zeros(4, 2), "a: expected finite features"),

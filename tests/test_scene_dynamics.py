@@ -785,6 +785,19 @@ def test_labels_that_are_not_one_a_clip_are_refused():
         next(fine_tune(classifier, noise_clips(6), torch.zeros(5, dtype=torch.int64), steps=1))
 
 
+def test_clips_and_labels_go_to_the_classifiers_device():
+    """The meta device stands for a GPU: it computes nothing, but takes no tensor of another."""
+    with torch.device("meta"):
+        discriminator = VideoDiscriminator(width=2, size=32, norm="none")
+    classifier = ActionClassifier(discriminator=discriminator, n_actions=2)
+    assert classifier.head.weight.device.type == "meta"
+    labels = torch.zeros(4, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
+        next(fine_tune(classifier, noise_clips(4), labels, steps=1, batch_size=2))
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
+        accuracy(classifier, noise_clips(4), labels)
+
+
 def test_accuracy_is_the_share_of_clips_that_are_named_right():
     discriminator = VideoDiscriminator(width=2, size=32, norm="none")
     classifier = ActionClassifier(discriminator=discriminator, n_actions=3)

@@ -14,7 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidgen_lite.show import clip, contact_sheet, encode, filmstrip, plot_losses, write_film
+from vidgen_lite.show import (
+    clip,
+    contact_sheet,
+    encode,
+    filmstrip,
+    flipbook,
+    plot_losses,
+    write_film,
+)
 
 
 def colours(n: int = 2, *, frames: int = 6, height: int = 8, width: int = 10) -> Tensor:
@@ -88,6 +96,20 @@ def test_the_label_is_the_films_caption_and_its_text_alternative():
     assert page.tags["video"]["aria-label"] == "puppets that walk"
     assert "figcaption" in page.tags
     assert page.text.count("puppets that walk") == 2  # inside the film's tag, and below it
+
+
+@pytest.mark.parametrize("columns", [1, 8, 16])
+@pytest.mark.parametrize("across", [700, 1500])
+def test_the_controls_have_a_strip_below_the_film(columns: int, across: int):
+    """They take 76 pixels, and would hide a film of one row; as seen in Chromium."""
+    video = shown(colours(columns, height=32, width=32), columns=columns).tags["video"]
+    style = dict(rule.split(":") for rule in str(video["style"]).split(";"))
+    width, height = map(int, style["aspect-ratio"].split("/"))
+    assert width == int(str(video["width"]))
+    shrunk = min(1, across / width)
+    assert (height - 32 * 4) * shrunk >= 76
+    assert (style["object-fit"], style["object-position"]) == ("contain", "top")
+    assert style["min-height"] == "152px"  # on a phone
 
 
 def test_a_label_cannot_break_out_of_its_place():
@@ -290,3 +312,23 @@ def test_drawing_leaves_no_figure_open_to_be_shown_twice():
 def test_a_place_that_cannot_be_written_is_an_error_of_the_system(tmp_path: Path):
     with pytest.raises(OSError, match="nowhere"):
         write_film(tmp_path / "nowhere" / "film.mp4", colours(1))
+
+
+# ---- Pages to leaf through -----------------------------------------------------------------------
+
+
+def test_a_flipbooks_slider_is_linked_in_the_browser():
+    import ipywidgets
+    import matplotlib.pyplot as plt
+
+    figures = [plt.figure(figsize=(1, 1)) for _ in range(3)]
+    box = flipbook(figures, ["0", "1", "2"], label="step")
+    (controls, pages) = box.children
+    assert [child.value[:4] for child in pages.children] == [b"\x89PNG"] * 3
+    assert pages.selected_index == controls.children[1].value == 2
+    # No widget that ipywidgets 7.7 lacks.
+    used = {type(w).__name__ for w in (box, controls, *controls.children, pages, *pages.children)}
+    assert used <= {"VBox", "HBox", "Play", "IntSlider", "Tab", "Image"}
+    assert all(isinstance(w, ipywidgets.DOMWidget) for w in (box, pages))
+    with pytest.raises(ValueError, match="titles: expected 3"):
+        flipbook(figures, ["0"], label="step")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from vidgen_lite.checks import expect_positive
+from vidgen_lite.checks import expect_choice, expect_positive
 from vidgen_lite.training import PRESETS, make_accelerator, preset_name, resume
 
 LECTURES = ("gan_objective", "scene_dynamics")
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     command = commands.add_parser("train", help="train a model, or go on with one")
     command.add_argument("lecture", choices=LECTURES)
     command.add_argument("--model", help="which of the lecture's models (default: its first)")
-    command.add_argument("--data", help="which data (default: the lecture's own; or a folder)")
+    command.add_argument("--data", help="which data, or a folder (default: the lecture's first)")
     command.add_argument("--preset", choices=PRESETS, help="default: $VIDGEN_PRESET, else by GPU")
     command.add_argument("--precision", default="auto", choices=("auto", "no", "fp16", "bf16"))
     command.add_argument("--steps", type=int, help="another number of steps than the preset's")
@@ -41,36 +41,31 @@ def run(options: argparse.Namespace) -> None:
     """Train a model to the end of its settings, from its checkpoint if there is one.
 
     Leaves in ``options.out``: ``checkpoint.safetensors``, ``metrics.jsonl`` (a record a step),
-    ``settings.json`` and what the lecture's ``write_samples`` draws. A run that was killed is
-    started again by the same command.
+    ``settings.json`` (the data's name among them) and what the lecture's ``write_samples`` draws.
+    A run that was killed is started again by the same command; other data are refused.
     """
     lecture = importlib.import_module(f"vidgen_lite.{options.lecture}")
     settings = choose_settings(lecture, options)
     accelerator = make_accelerator(options.precision)
     out: Path = options.out
     state = lecture.new_state(settings)
-    data = lecture.load_data(settings, options.data)
+    state.data = Path(options.data or lecture.DATA[0]).as_posix()
+    data = lecture.load_data(settings, state.data)
     records = lecture.train(state, data, accelerator=accelerator)
     resume(records, state, out, write=accelerator.is_main_process)
     if accelerator.is_main_process:
-        (out / "settings.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2))
-        lecture.write_samples(state, out)
+        told = dataclasses.asdict(settings) | {"data": state.data}
+        (out / "settings.json").write_text(json.dumps(told, indent=2))
+        lecture.write_samples(state, data, out)
         print(f"{out}: {', '.join(sorted(path.name for path in out.iterdir()))}")
     accelerator.end_training()
 
 
-def models_of(lecture: ModuleType) -> dict[str, dict[str, Any]]:
-    """The presets of each of a lecture's models, the lecture's first one in front."""
-    return getattr(lecture, "MODELS", lecture.PRESETS)
-
-
 def choose_settings(lecture: ModuleType, options: argparse.Namespace) -> Any:
     """The preset's settings for a model, with the steps and the seed of the command line."""
-    models = models_of(lecture)
-    model = options.model or next(iter(models))
-    if model not in models:
-        raise ValueError(f"--model: expected one of {', '.join(models)}; got {model!r}")
-    settings = models[model][preset_name(options.preset)]
+    model = options.model or next(iter(lecture.MODELS))
+    expect_choice("--model", model, lecture.MODELS)
+    settings = lecture.MODELS[model][preset_name(options.preset)]
     if options.steps is not None:
         expect_positive("--steps", options.steps)
     changes = {k: v for k in ("steps", "seed") if (v := getattr(options, k)) is not None}

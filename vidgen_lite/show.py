@@ -1,4 +1,4 @@
-"""What the notebooks display: clips that play, filmstrips to look at, losses.
+"""What the notebooks display: clips that play, filmstrips, losses, and pages to leaf through.
 
 Clips become short H.264 films inside the notebook itself, so that they play on the book's pages,
 on Colab and in a file that was sent by mail.
@@ -23,6 +23,10 @@ from vidgen_lite.checks import expect_positive
 if TYPE_CHECKING:
     from IPython.display import HTML
     from matplotlib.figure import Figure
+
+
+BAR = 76  # pixels that the controls of a browser's player take
+COLUMN = 700  # pixels across a page's column of text, to which a wider film is shrunk
 
 
 def _expect_video(video: Any) -> None:
@@ -115,9 +119,13 @@ def clip(
     film = base64.b64encode(encode(frames, fps=fps)).decode()
     poster = base64.b64encode(_jpeg(frames[len(frames) // 2])).decode()
     text = html.escape(label, quote=True)
+    height, width = frames.shape[1:3]
+    # A strip below the film for the controls, which would cover a film of one row.
+    strip = math.ceil(BAR * max(1, width / COLUMN))
     return HTML(
         f'<figure style="margin:0"><video controls loop muted playsinline preload="auto" '
-        f'width="{frames.shape[2]}" style="max-width:100%;height:auto" aria-label="{text}" '
+        f'width="{width}" aria-label="{text}" style="max-width:100%;height:auto;min-height:'
+        f'{2 * BAR}px;aspect-ratio:{width}/{height + strip};object-fit:contain;object-position:top" '
         f'poster="data:image/jpeg;base64,{poster}">'
         f'<source type="video/mp4" src="data:video/mp4;base64,{film}">{text}</video>'
         f"<figcaption>{text}</figcaption></figure>"
@@ -230,3 +238,41 @@ def filmstrip(
             axes.set_ylabel(titles[i], rotation=0, ha="right", va="center")
     plt.close(figure)
     return figure
+
+
+def flipbook(figures: Sequence[Figure], titles: Sequence[str], *, label: str) -> Any:
+    """Bind figures to a slider: a widget that works without a kernel, and on ipywidgets 7.7 and 8.
+
+    The slider is linked to the pages in the browser itself, so it stays alive on the book's pages.
+    The last page is open at first.
+
+    Args:
+        figures: the pages, all of one size.
+        titles: a short title for each.
+        label: what the slider moves through.
+
+    Raises:
+        ValueError: no figures, or not as many titles.
+    """
+    import ipywidgets
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    if not figures or len(figures) != len(titles):
+        raise ValueError(f"titles: expected {len(figures)} for as many figures, got {len(titles)}")
+    pages = []
+    for figure in figures:
+        drawn, small = io.BytesIO(), io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=90)
+        Image.open(drawn).convert("RGB").quantize(128).save(small, "PNG", optimize=True)
+        pages.append(ipywidgets.Image(value=small.getvalue(), format="png"))
+        plt.close(figure)
+    last = len(pages) - 1
+    book = ipywidgets.Tab(children=pages, selected_index=last)
+    for i, title in enumerate(titles):
+        book.set_title(i, title)
+    slider = ipywidgets.IntSlider(last, 0, last, description=label, readout=False)
+    play = ipywidgets.Play(value=last, min=0, max=last, interval=700)
+    ipywidgets.jslink((play, "value"), (slider, "value"))
+    ipywidgets.jslink((slider, "value"), (book, "selected_index"))
+    return ipywidgets.VBox([ipywidgets.HBox([play, slider]), book])

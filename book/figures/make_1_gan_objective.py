@@ -181,7 +181,7 @@ def circles() -> plt.Figure:
     return figure
 
 
-WATCHED = gan_objective.PRESETS["ring"]["laptop"]
+WATCHED = gan_objective.MODELS["ring"]["laptop"]
 FAST_G = dataclasses.replace(WATCHED, steps=1600, discriminator_rate=5e-4)
 FAR_D = dataclasses.replace(
     WATCHED, steps=1000, generator_rate=1e-3, discriminator_rate=2e-3, discriminator_steps=4

@@ -12,7 +12,7 @@ from vidgen_lite.gan_objective.densities import (
     optimal_value,
     pearson_chi_square,
 )
-from vidgen_lite.gan_objective.draw import draw_game, flipbook
+from vidgen_lite.gan_objective.draw import draw_game
 from vidgen_lite.gan_objective.losses import (
     KINDS,
     DiscriminatorLoss,
@@ -30,7 +30,8 @@ from vidgen_lite.gan_objective.plane import (
     ring,
 )
 from vidgen_lite.gan_objective.steps import (
-    PRESETS,
+    DATA,
+    MODELS,
     Data,
     Settings,
     discriminator_step,
@@ -44,8 +45,9 @@ from vidgen_lite.gan_objective.steps import (
 )
 
 __all__ = [
+    "DATA",
     "KINDS",
-    "PRESETS",
+    "MODELS",
     "Coverage",
     "Data",
     "Discriminator2D",
@@ -57,7 +59,6 @@ __all__ = [
     "discriminator_loss",
     "discriminator_step",
     "draw_game",
-    "flipbook",
     "generator_loss",
     "generator_step",
     "jensen_shannon",

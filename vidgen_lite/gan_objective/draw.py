@@ -1,9 +1,7 @@
-"""Pictures of the game: what D believes, where it sends G's samples, and a run to leaf through."""
+"""Pictures of the game: what D believes, and where it sends G's samples."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +14,6 @@ from vidgen_lite.training import State
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 REAL, MADE = "#2f6ea5", "#d9572b"  # data are blue and what G makes is orange, throughout the book
 
@@ -86,41 +83,3 @@ def _belief_colours() -> Any:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("belief", ["#f3c9ae", "#fbf8f2", "#b9d4e8"])
-
-
-def flipbook(figures: Sequence[Figure], titles: Sequence[str], *, label: str) -> Any:
-    """Bind figures to a slider: a widget that works without a kernel, and on ipywidgets 7.7 and 8.
-
-    The slider is linked to the pages in the browser itself, so it stays alive on the book's pages.
-    The last page is open at first.
-
-    Args:
-        figures: the pages, all of one size.
-        titles: a short title for each.
-        label: what the slider moves through.
-
-    Raises:
-        ValueError: no figures, or not as many titles.
-    """
-    import ipywidgets
-    import matplotlib.pyplot as plt
-    from PIL import Image
-
-    if not figures or len(figures) != len(titles):
-        raise ValueError(f"titles: expected {len(figures)} for as many figures, got {len(titles)}")
-    pages = []
-    for figure in figures:
-        drawn, small = io.BytesIO(), io.BytesIO()
-        figure.savefig(drawn, format="png", dpi=90)
-        Image.open(drawn).convert("RGB").quantize(128).save(small, "PNG", optimize=True)
-        pages.append(ipywidgets.Image(value=small.getvalue(), format="png"))
-        plt.close(figure)
-    last = len(pages) - 1
-    book = ipywidgets.Tab(children=pages, selected_index=last)
-    for i, title in enumerate(titles):
-        book.set_title(i, title)
-    slider = ipywidgets.IntSlider(last, 0, last, description=label, readout=False)
-    play = ipywidgets.Play(value=last, min=0, max=last, interval=700)
-    ipywidgets.jslink((play, "value"), (slider, "value"))
-    ipywidgets.jslink((slider, "value"), (book, "selected_index"))
-    return ipywidgets.VBox([ipywidgets.HBox([play, slider]), book])

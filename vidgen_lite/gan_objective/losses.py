@@ -109,8 +109,13 @@ def r1_penalty(real_logits: Tensor, reals: Tensor) -> Tensor:
     """The squared norm of the discriminator's gradient at the data, averaged over the batch.
 
     Add ``0.5 * gamma * r1_penalty(...)`` to the discriminator's loss (Mescheder et al. 2018).
-    The result can be differentiated once more. It is one sample's gradient only where the samples
-    of a batch do not influence each other's logits: batch normalisation in D mixes them.
+    The result can be differentiated once more.
+
+    The gradient is that of the sum of all logits. Where D judges each sample alone, this is each
+    sample's own. Where it looks at the batch, a sample's gradient also holds what it does to the
+    logits of the others: with batch statistics through one number that all of them see, so that the
+    penalty also asks this number to change gently; with batch normalisation through every layer,
+    which is why lecture 2's settings refuse the two together.
 
     Equation: eq:r1
 

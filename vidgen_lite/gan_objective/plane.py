@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vidgen_lite.checks import expect_positive, expect_shape
+from vidgen_lite.checks import expect_number, expect_positive, expect_shape
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,18 @@ class Mixture:
     Attributes:
         centres: their means, each a tuple of coordinates.
         spread: their standard deviation, the same for all and along all axes.
+
+    Raises:
+        ValueError: there is no centre, or the spread is not above 0.
     """
 
     centres: tuple[tuple[float, ...], ...]
     spread: float
+
+    def __post_init__(self) -> None:
+        if not self.centres:
+            raise ValueError("centres: expected at least one, got none")
+        expect_number("spread", self.spread, above=0)
 
     def sample(self, n: int, random: torch.Generator) -> Tensor:
         """Draw n points, (n, dimensions), from these random numbers."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor, nn
 
-from vidgen_lite.checks import expect_choice, expect_positive
+from vidgen_lite.checks import expect_choice, expect_number, expect_positive
 from vidgen_lite.gan_objective.losses import KINDS, discriminator_loss, generator_loss, r1_penalty
 from vidgen_lite.gan_objective.plane import Discriminator2D, Generator2D, Mixture, ring
 from vidgen_lite.training import (
@@ -81,10 +81,15 @@ class Settings:
         expect_choice("kind", self.kind, KINDS)
         for name in ("n_modes", "z_dim", "width", "batch_size", "steps", "discriminator_steps"):
             expect_positive(name, getattr(self, name))
+        for name in ("generator_rate", "discriminator_rate"):
+            expect_number(name, getattr(self, name), above=0)
+        for name in ("average_decay", "beta1"):
+            expect_number(name, getattr(self, name), at_least=0, below=1)
+        expect_number("r1_weight", self.r1_weight, at_least=0)
 
 
 # No paper trains this toy: here, ``paper`` only has more time than ``gpu``.
-PRESETS = {
+MODELS: dict[str, dict[str, Settings]] = {
     "ring": {
         "smoke": Settings(steps=600),
         "laptop": Settings(),
@@ -92,15 +97,16 @@ PRESETS = {
         "paper": Settings(steps=30_000, width=128),
     }
 }
+DATA = ("ring",)
 
 
-def load_data(settings: Settings, which: str | None = None) -> Mixture:
+def load_data(settings: Settings, name: str | None = None) -> Mixture:
     """The run's data: Gaussians on a ring, from which any number of points can be drawn.
 
     Raises:
-        ValueError: ``which`` is another word than ``ring``.
+        ValueError: ``name`` is another word than ``ring``.
     """
-    expect_choice("data", which or "ring", ["ring"])
+    expect_choice("data", name or "ring", DATA)
     return ring(settings.n_modes)
 
 
@@ -213,12 +219,12 @@ def sample(state: State, n: int, *, seed: int = 0, model: str = "average") -> Te
     return generator(z.to(next(generator.parameters()).device)).cpu()
 
 
-def write_samples(state: State, out: Path) -> None:
+def write_samples(state: State, data: Data, out: Path) -> None:
     """Draw the run's data and samples into ``out/samples.png``."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(4, 4), layout="constrained")
-    real = load_data(state.settings).sample(2000, torch.Generator().manual_seed(0))
+    real = data.sample(2000, torch.Generator().manual_seed(0))
     for points, name in ((real, "data"), (sample(state, 2000), "generated")):
         axes.plot(points[:, 0], points[:, 1], ".", markersize=2, alpha=0.5, label=name)
     axes.set_aspect("equal")

@@ -15,9 +15,9 @@ from vidgen_lite.scene_dynamics.networks import (
     compose,
 )
 from vidgen_lite.scene_dynamics.presets import (
+    DATA,
     MODELS,
     PAPER,
-    PRESETS,
     STREET,
     load_data,
     puppet_clips,
@@ -38,9 +38,9 @@ from vidgen_lite.scene_dynamics.steps import (
 )
 
 __all__ = [
+    "DATA",
     "MODELS",
     "PAPER",
-    "PRESETS",
     "STREET",
     "ActionClassifier",
     "GeneratedVideo",

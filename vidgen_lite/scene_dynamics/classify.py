@@ -37,7 +37,8 @@ class ActionClassifier(nn.Module):
         expect_positive("n_actions", n_actions)
         self.features = discriminator.features
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Conv3d(discriminator.channels[-1], n_actions, (2, 4, 4))
+        device = next(discriminator.parameters()).device
+        self.head = nn.Conv3d(discriminator.channels[-1], n_actions, (2, 4, 4), device=device)
 
     def forward(self, video: Tensor) -> Tensor:
         """Score each action for clips (B, 3, T, H, W) in [-1, 1]; returns logits (B, K)."""
@@ -57,9 +58,9 @@ def fine_tune(
     """Train every layer on labelled clips; yields a record with the loss a step.
 
     Args:
-        classifier: changed in place.
-        clips: (N, 3, T, H, W) in [-1, 1].
-        actions: their labels, (N,) int64.
+        classifier: changed in place, on the device where it is.
+        clips: (N, 3, T, H, W) in [-1, 1], on any device: batches go to the classifier's.
+        actions: their labels, (N,) int64, on any device.
         steps: how many batches.
         batch_size: clips a batch, drawn with replacement.
         learning_rate: Adam's; beta1 is 0.5 as in the paper.
@@ -70,11 +71,13 @@ def fine_tune(
     """
     n = expect_shape("clips", clips, "N 3 T H W")["N"]
     expect_shape("actions", actions, f"{n}")
+    device = next(classifier.parameters()).device
     optimizer = torch.optim.Adam(classifier.parameters(), learning_rate, (0.5, 0.999))
     classifier.train()
     for step in range(steps):
         index = torch.randint(n, (batch_size,), generator=step_generator(seed, step))
-        loss = F.cross_entropy(classifier(clips[index]), actions[index])
+        batch, labels = (tensor[index.to(tensor.device)].to(device) for tensor in (clips, actions))
+        loss = F.cross_entropy(classifier(batch), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -83,9 +86,10 @@ def fine_tune(
 
 @torch.no_grad()
 def accuracy(classifier: ActionClassifier, clips: Tensor, actions: Tensor) -> float:
-    """The share of clips (N, 3, T, H, W) whose action (N,) is named right."""
+    """The share of clips (N, 3, T, H, W) whose action (N,) is named right; on any device."""
+    device = next(classifier.parameters()).device
     training = classifier.training
     classifier.eval()
-    found = torch.cat([classifier(part).argmax(1) for part in clips.split(128)])
+    found = torch.cat([classifier(part.to(device)).argmax(1) for part in clips.split(128)])
     classifier.train(training)
-    return (found == actions).float().mean().item()
+    return (found == actions.to(device)).float().mean().item()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vidgen_lite.data.puppets import CAST, SCENES, PuppetClips, make_clips
-from vidgen_lite.scene_dynamics.steps import Settings, sample
+from vidgen_lite.scene_dynamics.steps import Settings, sample, to_float
 from vidgen_lite.training import State
 
 # What lets a GAN learn in minutes: no batch norm in D but a gradient penalty on real clips, a look
@@ -41,10 +41,10 @@ def _conditional(settings: Settings, *, width: int, steps: int) -> Settings:
     return replace(settings, model="conditional", all_frames=10.0, width=width, steps=steps)
 
 
-PRESETS = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": GPU, "paper": PAPER}
+TWO_STREAM = {"smoke": SMOKE, "laptop": LAPTOP, "gpu": GPU, "paper": PAPER}
 MODELS: dict[str, dict[str, Settings]] = {
-    "two-stream": PRESETS,
-    "one-stream": {name: replace(s, model="one-stream") for name, s in PRESETS.items()},
+    "two-stream": TWO_STREAM,
+    "one-stream": {name: replace(s, model="one-stream") for name, s in TWO_STREAM.items()},
     "conditional": {
         "smoke": _conditional(SMOKE, width=2, steps=12),
         "laptop": _conditional(LAPTOP, width=8, steps=1_500),
@@ -53,10 +53,10 @@ MODELS: dict[str, dict[str, Settings]] = {
     },
 }
 # Two streams on real street clips: as above, in half the steps.
-STREET = {name: replace(s, steps=s.steps // 2) for name, s in PRESETS.items()}
+STREET = {name: replace(s, steps=s.steps // 2) for name, s in TWO_STREAM.items()}
 
 MOVING = ("walk", "squat", "jump", "dance")  # actions that move the whole body
-DATA = ("puppets", "street")
+DATA = ("puppets", "street")  # or a folder of films
 
 
 def puppet_clips(
@@ -127,18 +127,24 @@ def load_data(settings: Settings, name: str | None = None) -> Tensor:
     from vidgen_lite.data.video import ClipFolder
 
     if not Path(name).is_dir():
-        raise ValueError(f"--data: expected {', '.join(DATA)} or a folder, got {name!r}")
+        raise ValueError(f"data: expected {', '.join(DATA)} or a folder, got {name!r}")
     folder = ClipFolder(name, size=size, frames=frames)
     return torch.stack([folder[i] for i in range(len(folder))])
 
 
-def write_samples(state: State, out: Path) -> None:
-    """Write what the generator makes of eight fixed codes: a film and a filmstrip."""
+def write_samples(state: State, data: Tensor, out: Path) -> None:
+    """Write what the generator makes of eight fixed codes: a film and a filmstrip.
+
+    Args:
+        state: a trained run.
+        data: what it was trained on; the conditional model goes on from the first frames of these.
+        out: the folder for ``samples.mp4`` and ``samples.png``.
+    """
     from vidgen_lite.show import contact_sheet, write_film
 
     settings = state.settings
     if settings.model == "conditional":
-        code = to_images(load_data(settings)[:8])
+        code = to_images(to_float(data[:8]))
     else:
         code = torch.randn(8, settings.z_dim, generator=torch.Generator().manual_seed(1))
     video = sample(state, code).video.cpu()
