@@ -165,11 +165,11 @@ def _paint(
 ) -> None:
     """Fill in the pictures, those of one puppet at a time as if they were one film."""
     views = torch.stack([scene.view(size=tracks.size) for scene in scenes])
-    for who, puppet in enumerate(puppets):
+    for who in tracks.puppet.unique().tolist():
         for part in (tracks.puppet == who).nonzero()[:, 0].split(_CHUNK):
             joints = {k: torch.stack([present[i][k] for i in part.tolist()]) for k in present[0]}
             axes = joints.pop("axes")
-            light, clear = paint_puppet(puppet, joints, axes, size=tracks.size)
+            light, clear = paint_puppet(puppets[who], joints, axes, size=tracks.size)
             clear = clear[:, None]
             tracks.image[part] = 2 * light - (1 - clear) + clear * views[tracks.scene[part]]
 

@@ -47,6 +47,7 @@ class VAESettings:
         kl_warmup: over how many steps the weight grows from 0; not in the paper.
         pose_weight: of the squared error of the poses that the decoder reaches on its own, with
             no teacher, in tenths of the picture; not in the paper.
+        n_tracks: how many tracks to learn from.
         batch_size: tracks a step, over all processes.
         steps: how many steps a run takes.
         learning_rate: Adam's.
@@ -63,6 +64,7 @@ class VAESettings:
     kl_weight: float = 8e-3
     kl_warmup: int = 0
     pose_weight: float = 0.0
+    n_tracks: int = 20_000
     batch_size: int = 32
     steps: int = 80_000
     learning_rate: float = 1e-3
@@ -276,13 +278,14 @@ def sample(state: State, tracks: Tracks, n: int, *, seed: int = 0) -> Tensor:
     """Imagine n futures of every track; the regressor's n are all the same.
 
     Returns:
-        (N, n, 5, 18, 2) in pixels, on the CPU. The same seed gives each track the same codes,
-        and the first n of a longer list.
+        (N, n, 5, 18, 2) in pixels, on the CPU; of one seed, more samples begin with the same ones.
     """
     network: PoseVAE = state.models["vae"]  # type: ignore[assignment]
     device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed)
-    z = torch.randn(n, len(tracks), state.settings.z_dim, generator=generator).transpose(0, 1)
+    shape = (len(tracks), state.settings.z_dim)
+    # A draw a sample, so that more samples begin with the same ones.
+    z = torch.stack([torch.randn(shape, generator=generator) for _ in range(n)], 1)
     if state.settings.model == "regressor":
         z = torch.zeros_like(z)
     parts = zip(*(x.split(64) for x in (tracks.past, tracks.image, z)), strict=True)
