@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.checks import expect_choice, expect_number, expect_positive, expect_shape
 from vidgen_lite.gan_objective import (
     DiscriminatorLoss,
     discriminator_loss,
@@ -61,6 +61,7 @@ class GANSettings:
         r1_weight: weight of the gradient penalty on real films, 0 for none.
         r1_every: the penalty is computed every so many steps, and weighted up accordingly.
         average_decay: how slowly the averaged generator follows, 0 for no average.
+        n_clips: how many puppet films to learn from, where puppets are the data.
         batch_size: films a step, over all processes.
         steps: how many steps a run takes.
         learning_rate: Adam's for G. discriminator_rate: for D.
@@ -80,6 +81,7 @@ class GANSettings:
     r1_weight: float = 0.0
     r1_every: int = 1
     average_decay: float = 0.0
+    n_clips: int = 2_000
     batch_size: int = 16
     steps: int = 500_000
     learning_rate: float = 2e-4
@@ -89,6 +91,21 @@ class GANSettings:
 
     def __post_init__(self) -> None:
         expect_choice("norm", self.norm, NORMS)
+        for name in (
+            "width", "discriminator_width", "r1_every", "n_clips", "batch_size", "steps"
+        ):  # fmt: skip
+            expect_positive(name, getattr(self, name))
+        for name in ("alpha", "adversarial", "r1_weight"):
+            expect_number(name, getattr(self, name), at_least=0)
+        for name in ("dropout", "average_decay", "beta1"):
+            expect_number(name, getattr(self, name), at_least=0, below=1)
+        for name in ("learning_rate", "discriminator_rate"):
+            expect_number(name, getattr(self, name), above=0)
+        if self.norm == "batch" and self.r1_weight:
+            raise ValueError(
+                f"r1_weight: expected 0 with norm='batch', got {self.r1_weight!r}: batch norm "
+                "makes every logit depend on all films: none has a gradient of its own"
+            )
         if self.halves and self.batch_size % 2:
             raise ValueError(f"batch_size: expected an even number to halve, got {self.batch_size}")
 
@@ -148,7 +165,8 @@ def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> Discrim
 
 
 def new_state(settings: GANSettings) -> State:
-    """Make both networks and their optimisers; draw weights from torch's global numbers."""
+    """Make the networks and optimisers of a run; the same seed gives the same weights."""
+    torch.manual_seed(settings.seed)
     generator = PoseGenerator(width=settings.width, size=settings.size, dropout=settings.dropout)
     discriminator = PoseVideoDiscriminator(
         width=settings.discriminator_width,
@@ -266,7 +284,10 @@ def train(
 
 
 def pick(clips: DrivenClips, index: Tensor, device: torch.device | str = "cpu") -> Batch:
-    """Put the films with these numbers (B,) on the device, as floats in [-1, 1]."""
+    """Put the films with these numbers (B,) on the device, as floats in [-1, 1].
+
+    The picture that G is given is the film's own first frame.
+    """
     video, skeleton = (
         to_float(films[index]).to(device).contiguous(memory_format=torch.channels_last_3d)
         for films in (clips.video, clips.skeleton)
