@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import importlib.util
 import itertools
 import json
 import os
@@ -312,6 +313,7 @@ def test_a_run_remembers_the_name_of_its_data_and_refuses_other_data(tmp_path):
 
 def fp16(scaler: torch.amp.GradScaler) -> Any:
     """Stands for an accelerator of float16, whose optimisers carry its loss scaler."""
+    make_accelerator("no")  # an accelerated optimiser asks for the process's own
     return SimpleNamespace(
         scaler=scaler,
         device=torch.device("cpu"),
@@ -632,6 +634,28 @@ def test_a_prepared_optimiser_is_not_prepared_twice():
     first = dict(state.optimizers)
     prepare(state, accelerator)
     assert state.optimizers == first
+
+
+def test_an_optimisers_memory_follows_the_weights_to_their_device():
+    """A resumed run has read it on the CPU. Another type stands for another device here."""
+    state = run(STEADIED, 1)
+    for model in state.models.values():
+        model.double()
+    prepare(state, SimpleNamespace(scaler=None, device=torch.device("cpu")))
+    for optimizer in state.optimizers.values():
+        for memory in optimizer.state_dict()["state"].values():
+            assert memory["exp_avg"].dtype == memory["exp_avg_sq"].dtype == torch.float64
+
+
+def test_a_step_in_float32_searches_for_no_package(monkeypatch):
+    """Accelerate's optimisers do, at every step; a small network spends a tenth of it there."""
+    state = new_state(dataclasses.replace(STEADIED, steps=2))
+    steps = train(state, CLIPS, accelerator=make_accelerator("no"))
+    next(steps)
+    searched: list[str] = []
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: searched.append(name))
+    next(steps)
+    assert searched == []
 
 
 def shared_run() -> tuple[list[dict[str, float]], list[float]]:

@@ -124,8 +124,9 @@ def clip(
     strip = math.ceil(BAR * max(1, width / COLUMN))
     return HTML(
         f'<figure style="margin:0"><video controls loop muted playsinline preload="auto" '
-        f'width="{width}" aria-label="{text}" style="max-width:100%;height:auto;min-height:'
-        f'{2 * BAR}px;aspect-ratio:{width}/{height + strip};object-fit:contain;object-position:top" '
+        f'width="{width}" aria-label="{text}" style="max-width:100%;height:auto;'
+        f"min-height:{2 * BAR}px;aspect-ratio:{width}/{height + strip};"
+        f'object-fit:contain;object-position:top" '
         f'poster="data:image/jpeg;base64,{poster}">'
         f'<source type="video/mp4" src="data:video/mp4;base64,{film}">{text}</video>'
         f"<figcaption>{text}</figcaption></figure>"

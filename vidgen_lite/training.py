@@ -106,7 +106,9 @@ def prepare(state: State, accelerator: Accelerator) -> None:
     for model in state.models.values():
         model.to(accelerator.device)
     for name, optimizer in state.optimizers.items():
-        if not hasattr(optimizer, "scaler"):  # an accelerated one has it already
+        if accelerator.scaler is None:  # nothing to scale: its memory follows the weights, no more
+            optimizer.load_state_dict(optimizer.state_dict())
+        elif not hasattr(optimizer, "scaler"):  # an accelerated one has it already
             state.optimizers[name] = accelerator.prepare_optimizer(optimizer)
     if state.loss_scale and accelerator.scaler is not None:
         accelerator.scaler.load_state_dict(state.loss_scale)
