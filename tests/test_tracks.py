@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vidgen_lite import skeleton
-from vidgen_lite.data import tracks as module
+from vidgen_lite.data import motion as captured_motion
 from vidgen_lite.data.actions import act
 from vidgen_lite.data.motion import Motion
 from vidgen_lite.data.tracks import FRAMES, TEST_CLIPS, Tracks, make_tracks
@@ -25,7 +25,9 @@ def tracks(n: int = 6, seed: int = 0, **options) -> Tracks:
 def captured(monkeypatch):
     """Fifteen captured clips, as far as the splits can see."""
     names = (*TEST_CLIPS, "dance_a", "walk", "kick", "getup_facedown")
-    monkeypatch.setattr(module, "load_mocap", lambda: {name: motion(name) for name in names})
+    monkeypatch.setattr(
+        captured_motion, "load_mocap", lambda: {name: motion(name) for name in names}
+    )
 
 
 def test_training_sees_nothing_of_the_held_out_clips(captured):

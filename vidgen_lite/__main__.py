@@ -14,7 +14,7 @@ from typing import Any
 from vidgen_lite.checks import expect_choice, expect_positive
 from vidgen_lite.training import PRESETS, make_accelerator, preset_name, resume
 
-LECTURES = ("gan_objective", "scene_dynamics")
+LECTURES = ("gan_objective", "scene_dynamics", "pose_futures")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from vidgen_lite.checks import expect_choice, expect_positive
+from vidgen_lite.data import motion as captured
 from vidgen_lite.data.cast import CAST, Puppet
-from vidgen_lite.data.motion import Motion, load_mocap
+from vidgen_lite.data.motion import Motion
 from vidgen_lite.data.puppets import FPS, clip_seed, joints_to_pose, place_joints
 from vidgen_lite.data.render import head_axes, paint_puppet
 from vidgen_lite.data.scenes import SCENES, Scene
@@ -121,7 +122,9 @@ def make_tracks(
     expect_choice("split", split, SPLITS)
     if motions is None:
         motions = [
-            m for name, m in load_mocap().items() if (name in TEST_CLIPS) == (split == "test")
+            m
+            for name, m in captured.load_mocap().items()
+            if (name in TEST_CLIPS) == (split == "test")
         ]
     for name, choice in (("motions", motions), ("puppets", puppets), ("scenes", scenes)):
         if len(choice) == 0:
