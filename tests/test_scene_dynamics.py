@@ -122,7 +122,7 @@ def test_the_two_stream_generator_has_the_papers_layers():
     assert [count(part) for part in parts] == [3_577_667, 12_651_328, 12_291, 4_097]
 
 
-@pytest.mark.parametrize("model", (VideoGenerator(width=2), ImageToVideoGenerator(width=2)))
+@pytest.mark.parametrize("model", [VideoGenerator(width=2), ImageToVideoGenerator(width=2)])
 def test_foreground_and_mask_drawn_at_once_are_what_each_head_draws_alone(model):
     seen = {}
     model.trunk.register_forward_hook(lambda _, __, hidden: seen.update(hidden=hidden))
