@@ -47,8 +47,6 @@ def direction_magnitude_to_velocity(direction: Tensor, magnitude: Tensor) -> Ten
     stops at -2 instead, a slightly negative length.) The direction is taken as it is: one that
     is not of length 5 makes the movement longer or shorter.
 
-    Equation: eq:direction-magnitude
-
     Args:
         direction: (…, J, 2).
         magnitude: (…, 2).
