@@ -54,7 +54,7 @@ MODELS: dict[str, dict[str, Settings]] = {
 }
 # Two streams on real street clips, in half the steps. A walker crosses much ground, and a mask that
 # costs little lets the background draw him and the foreground paint the ground back over him: with
-# a penalty of 0.2 it did, with 0.6 and with 1 it did not (one seed, 1,200 steps each).
+# a penalty of 0.2 it did, with 0.6 and with 1 it did not (one seed, about 1,200 steps each).
 STREET = {
     name: replace(s, steps=s.steps // 2, mask_penalty=0.6, mask_start=0.5)
     for name, s in TWO_STREAM.items()
