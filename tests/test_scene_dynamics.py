@@ -33,6 +33,7 @@ from vidgen_lite.scene_dynamics import (
     train,
 )
 from vidgen_lite.training import State, make_accelerator
+from vidgen_lite.weights import initialise_by_fan_in
 
 
 def tiny(**changes: object) -> Settings:
@@ -457,6 +458,17 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(model: str
     for name, network in a.models.items():
         assert same(weights(network), weights(b.models[name]))
         assert not same(weights(network), weights(c.models[name]))
+
+
+@pytest.mark.parametrize("norm", ["none", "spectral"])
+def test_without_batch_norm_the_weights_pass_their_inputs_size_on(norm):
+    torch.manual_seed(0)
+    model = VideoDiscriminator(width=8, norm=norm)
+    initialise_by_fan_in(model)
+    layer = model.features[2]  # 8 channels of 4 x 4 x 4 in
+    weight = layer.parametrizations.weight.original if norm == "spectral" else layer.weight
+    slope_gain = (2 / (1 + 0.2**2)) ** 0.5
+    assert weight.std().item() == pytest.approx(slope_gain / (8 * 64) ** 0.5, rel=0.05)
 
 
 def test_the_average_starts_as_the_generator_and_takes_no_gradient():

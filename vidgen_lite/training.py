@@ -69,6 +69,11 @@ def step_generator(seed: int, step: int, stream: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(((seed * 1_000_003) + step) * 8 + stream)
 
 
+def to_float(clips: Tensor) -> Tensor:
+    """Bring uint8 clips to float32 in [-1, 1]; float clips stay as they are."""
+    return clips.float() / 127.5 - 1 if clips.dtype == torch.uint8 else clips
+
+
 def make_accelerator(precision: str = "auto") -> Accelerator:
     """Return the ``accelerate`` object that knows the device, the precision and the processes.
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from vidgen_lite.data.puppets import CAST, SCENES, PuppetClips, make_clips
-from vidgen_lite.scene_dynamics.steps import Settings, sample, to_float
-from vidgen_lite.training import State
+from vidgen_lite.scene_dynamics.steps import Settings, sample
+from vidgen_lite.training import State, to_float
 
 # What lets a GAN learn in minutes: no batch norm in D but a gradient penalty on real clips, a look
 # at the whole batch, averaged weights, and clips of a quarter of the paper's area and half its

@@ -41,8 +41,10 @@ from vidgen_lite.training import (
     prepare,
     process_slice,
     step_generator,
+    to_float,
     update_average,
 )
+from vidgen_lite.weights import channels_last, initialise, initialise_by_fan_in
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -223,36 +225,6 @@ def new_state(settings: Settings) -> State:
     return State(f"scene_dynamics {settings.model}", models, optimizers, settings)
 
 
-def channels_last(network: nn.Module) -> None:
-    """Lay 3-D kernels out with the channels last, on which convolutions are faster."""
-    for weight in network.parameters():
-        if weight.ndim == 5:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
-
-
-@torch.no_grad()
-def initialise(network: nn.Module) -> None:
-    """Draw weights as the authors' code does: N(0, 0.01), and N(1, 0.02) in batch norm."""
-    for layer in network.modules():
-        if isinstance(layer, nn.modules.conv._ConvNd):
-            layer.weight.normal_(0, 0.01)
-            if layer.bias is not None:
-                layer.bias.zero_()
-        elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.weight.normal_(1, 0.02)
-            layer.bias.zero_()
-
-
-@torch.no_grad()
-def initialise_by_fan_in(network: nn.Module) -> None:
-    """Draw weights so that each level passes its input's size on (He et al., 2015)."""
-    for layer in network.modules():
-        if isinstance(layer, nn.modules.conv._ConvNd):
-            nn.init.kaiming_normal_(layer.weight, 0.2, nonlinearity="leaky_relu")
-            if layer.bias is not None:
-                layer.bias.zero_()
-
-
 def discriminator_step(
     state: State, real: Tensor, code: Tensor, accelerator: Accelerator
 ) -> dict[str, Tensor]:
@@ -338,11 +310,6 @@ def train(
             record |= step(state, real, given.to(accelerator.device), accelerator)
         state.step += 1
         yield {"step": state.step, **average_record(accelerator, record)}
-
-
-def to_float(clips: Tensor) -> Tensor:
-    """Bring uint8 clips to float32 in [-1, 1]; float clips stay as they are."""
-    return clips.float() / 127.5 - 1 if clips.dtype == torch.uint8 else clips
 
 
 @torch.no_grad()
