@@ -654,7 +654,7 @@ def batches(monkeypatch, settings: Settings, processes: int = 1, index: int = 0)
         monkeypatch.setattr(f"vidgen_lite.scene_dynamics.steps.{player}", step)
     process = SimpleNamespace(
         num_processes=processes, process_index=index, device=torch.device("cpu"),
-        prepare_optimizer=lambda optimizer: optimizer, reduce=lambda values, reduction: values,
+        scaler=None, reduce=lambda values, reduction: values,
     )  # fmt: skip
     list(train(new_state(settings), noise_clips(), accelerator=process))
     return seen

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
-from torch.nn.utils.parametrize import is_parametrized
 
 
 def channels_last(network: nn.Module) -> None:
@@ -33,9 +34,8 @@ def initialise_by_fan_in(network: nn.Module) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.modules.conv._ConvNd):
             # Behind spectral norm, ``weight`` is computed from the true one at every look.
-            true = (
-                layer.parametrizations.weight.original if is_parametrized(layer) else layer.weight
-            )
-            nn.init.kaiming_normal_(true, 0.2, nonlinearity="leaky_relu")
+            wrapped: Any = getattr(layer, "parametrizations", None)
+            weight = wrapped.weight.original if wrapped else layer.weight
+            nn.init.kaiming_normal_(weight, 0.2, nonlinearity="leaky_relu")
             if layer.bias is not None:
                 layer.bias.zero_()
