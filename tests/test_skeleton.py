@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from vidgen_lite.skeleton import JOINTS, LIMB_COLOURS, LIMBS, MIRROR, draw, mirror
+from vidgen_lite.skeleton import (
+    JOINTS,
+    LIMB_COLOURS,
+    LIMBS,
+    MIRROR,
+    draw,
+    from_blazepose,
+    from_coco17,
+    heatmaps,
+    mirror,
+)
 
 
 def _spread_pose(size: int = 64) -> torch.Tensor:
@@ -83,3 +93,68 @@ def test_bad_input_is_named() -> None:
         draw(torch.zeros(18, 3), height=8, width=8, line=-1)
     with pytest.raises(ValueError, match="width: expected"):
         mirror(torch.zeros(18, 3), 0)
+
+
+# ---- Detectors' orders ---------------------------------------------------------------------------
+
+# Where some points stand in each detector's own list.
+BLAZEPOSE = {"nose": 0, "left eye": 2, "right ear": 8, "left wrist": 15, "right ankle": 28}
+COCO17 = {"nose": 0, "left eye": 1, "right ear": 4, "left wrist": 9, "right ankle": 16}
+
+
+@pytest.mark.parametrize(
+    ("convert", "count", "places", "shoulders"),
+    [(from_blazepose, 33, BLAZEPOSE, (11, 12)), (from_coco17, 17, COCO17, (5, 6))],
+)
+def test_a_detector_s_points_become_our_joints(convert, count, places, shoulders) -> None:
+    points = torch.rand(2, count, 3)
+    poses = convert(points)
+    assert poses.shape == (2, 18, 3)
+    for name, place in places.items():
+        assert torch.equal(poses[:, JOINTS.index(name)], points[:, place])
+    neck, (left, right) = poses[:, JOINTS.index("neck")], (points[:, place] for place in shoulders)
+    assert torch.allclose(neck[:, :2], (left + right)[:, :2] / 2)
+    assert torch.equal(neck[:, 2], torch.minimum(left, right)[:, 2])
+    with pytest.raises(ValueError, match=rf"points: expected \(…, {count}, 3\), got \(18, 3\)"):
+        convert(torch.zeros(18, 3))
+
+
+@pytest.mark.parametrize(("convert", "count"), [(from_blazepose, 33), (from_coco17, 17)])
+def test_a_mirrored_detection_is_the_mirrored_pose(convert, count) -> None:
+    """Left and right points have neighbouring places in both lists, so swap them in pairs."""
+    points = torch.rand(count, 3)
+    eyes = [0, 4, 5, 6, 1, 2, 3] if count == 33 else [0]
+    pairs = [k + 1 if (k - len(eyes)) % 2 == 0 else k - 1 for k in range(len(eyes), count)]
+    mirrored = points[eyes + pairs] * torch.tensor([-1.0, 1, 1]) + torch.tensor([1.0, 0, 0])
+    assert torch.allclose(convert(mirrored), mirror(convert(points), 1), atol=1e-6)
+
+
+# ---- Heat-maps -----------------------------------------------------------------------------------
+
+
+def test_a_heat_map_is_highest_at_its_joint_and_as_high_as_the_joint_is_sure() -> None:
+    pose = _spread_pose()
+    pose[:, 2] = torch.linspace(0.1, 1, 18)
+    maps = heatmaps(pose, height=64, width=60, sigma=2.0)
+    assert maps.shape == (18, 64, 60)
+    for spot, (x, y, confidence) in zip(maps, pose.tolist(), strict=True):
+        assert torch.isclose(spot[int(y), int(x)], torch.tensor(confidence))
+        assert spot.max() <= confidence + 1e-6
+        # One standard deviation away, across or down.
+        assert torch.isclose(
+            spot[int(y), int(x) + 2], torch.tensor(confidence * 0.60653), rtol=1e-4
+        )
+        assert torch.isclose(
+            spot[int(y) - 2, int(x)], torch.tensor(confidence * 0.60653), rtol=1e-4
+        )
+
+
+def test_a_joint_that_was_not_seen_has_no_heat_wherever_it_is_said_to_be() -> None:
+    poses = _spread_pose().repeat(2, 1, 1)
+    poses[0, 4, 2] = 0
+    poses[1, 4] = torch.tensor([float("nan"), float("nan"), 0.0])
+    maps = heatmaps(poses, height=16, width=16, sigma=3.0)
+    assert torch.equal(maps[:, 4], torch.zeros(2, 16, 16))
+    assert maps.isfinite().all()
+    with pytest.raises(ValueError, match="sigma: expected a positive number of pixels, got 0"):
+        heatmaps(poses, height=16, width=16, sigma=0)

@@ -1,4 +1,4 @@
-"""The 18 joints of a body, the limbs between them, and how to draw them.
+"""The 18 joints of a body, the limbs between them, how to draw them, and detectors' other orders.
 
 The order of the joints is OpenPose's for its COCO model, which Everybody Dance Now uses too.
 "Right" is the person's own right: on the left of the picture when they face the camera.
@@ -61,6 +61,10 @@ LIMB_COLOURS = tuple(colorsys.hsv_to_rgb(k / len(LIMBS), 0.85, 1.0) for k in ran
 # MIRROR[j] is the joint that takes the place of j when left and right are exchanged.
 MIRROR = (0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16)
 
+# The points of BlazePose and of COCO's 17 that are our joints. -1 is the neck, which neither has.
+_BLAZEPOSE = (0, -1, 12, 14, 16, 11, 13, 15, 24, 26, 28, 23, 25, 27, 5, 2, 8, 7)
+_COCO17 = (0, -1, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
+
 SEEN = 0.1  # a joint with less confidence than this is not drawn
 _CHUNK = 128  # pictures painted at a time, which bounds the memory for intermediate results
 
@@ -108,6 +112,76 @@ def draw(poses: Tensor, *, height: int, width: int, line: float | None = None) -
     for part, canvas in zip(flat.split(_CHUNK), picture.split(_CHUNK), strict=True):
         _draw_limbs(part, canvas, line)
     return picture.mul_(2).sub_(1).reshape(*poses.shape[:-2], 3, height, width)
+
+
+def from_blazepose(points: Tensor) -> Tensor:
+    """The 18 joints from BlazePose's 33 points.
+
+    Args:
+        points: (…, 33, 3) x, y and confidence, in BlazePose's order (nose first, toes last).
+
+    Returns:
+        (…, 18, 3). The neck is the middle between the shoulders and as sure as the less sure one.
+
+    Raises:
+        ValueError: another shape.
+    """
+    return _from_points(points, 33, _BLAZEPOSE)
+
+
+def from_coco17(points: Tensor) -> Tensor:
+    """The 18 joints from COCO's 17, which most detectors give (YOLO, Detectron2, MMPose, …).
+
+    Args:
+        points: (…, 17, 3) x, y and confidence, in COCO's order (nose, left eye, right eye, …).
+
+    Returns:
+        (…, 18, 3). The neck is the middle between the shoulders and as sure as the less sure one.
+
+    Raises:
+        ValueError: another shape.
+    """
+    return _from_points(points, 17, _COCO17)
+
+
+def heatmaps(poses: Tensor, *, height: int, width: int, sigma: float) -> Tensor:
+    """Draw each joint as a soft spot in a picture of its own.
+
+    Args:
+        poses: (…, 18, 3) x, y in pixels (pixel centres at +0.5) and confidence.
+        height, width: of the pictures in pixels.
+        sigma: standard deviation of the Gaussian spots in pixels.
+
+    Returns:
+        (…, 18, height, width). A spot is as high as the joint is sure: 0 everywhere for a joint
+        that was not seen, wherever it is said to be.
+
+    Raises:
+        ValueError: another shape, or a size that is not positive.
+    """
+    _expect_poses(poses)
+    expect_positive("height", height)
+    expect_positive("width", width)
+    if not sigma > 0:
+        raise ValueError(f"sigma: expected a positive number of pixels, got {sigma!r}")
+    x, y, confidence = poses.nan_to_num()[..., None].unbind(-2)  # (…, 18, 1) each
+    across = torch.arange(width, device=poses.device) + 0.5 - x  # (…, 18, W)
+    down = torch.arange(height, device=poses.device) + 0.5 - y  # (…, 18, H)
+    across, down = (torch.exp(-0.5 * (away / sigma) ** 2) for away in (across, down))
+    return (confidence * down)[..., :, None] * across[..., None, :]
+
+
+def _from_points(points: Tensor, count: int, order: tuple[int, ...]) -> Tensor:
+    """Put a detector's points into our order, and the neck between the shoulders."""
+    if not isinstance(points, Tensor):
+        raise TypeError(f"points: expected a torch.Tensor, got {type(points).__name__}")
+    if points.ndim < 2 or tuple(points.shape[-2:]) != (count, 3):
+        raise ValueError(f"points: expected (…, {count}, 3), got {tuple(points.shape)}")
+    poses = points[..., [max(point, 0) for point in order], :]
+    right, left = (poses[..., JOINTS.index(f"{side} shoulder"), :] for side in ("right", "left"))
+    neck = torch.cat([(right + left)[..., :2] / 2, torch.minimum(right, left)[..., 2:]], -1)
+    poses[..., JOINTS.index("neck"), :] = neck
+    return poses
 
 
 def _draw_limbs(poses: Tensor, canvas: Tensor, line: float) -> None:
