@@ -33,6 +33,7 @@ from vidgen_lite.pose_futures.gan_steps import (
     generator_step,
     new_state,
     pick,
+    pixel_weights,
     split_batch,
     train,
 )
@@ -274,6 +275,27 @@ def test_the_generators_loss_is_adversarial_plus_alpha_times_the_mean_difference
     assert loss.total.item() == pytest.approx(loss.adversarial.item() + 10.0, rel=1e-6)
     alone = generator_objective(fake, logits, real, tiny(alpha=40.0, adversarial=0.0))
     assert alone.total.item() == pytest.approx(10.0, rel=1e-6)
+
+
+def test_pixels_that_leave_the_first_frame_count_more_and_the_mean_weight_stays_one():
+    real = torch.zeros(1, 3, 4, 2, 2)
+    real[:, 1, 2, 0, 0] = 0.5
+    real[:, :, 3, 1, 1] = 0.05  # too little to be motion
+    weights = pixel_weights(real, 3.0)
+    assert weights.shape == (1, 1, 4, 2, 2)
+    assert weights.mean().item() == pytest.approx(1.0)
+    moving, still = weights[0, 0, 2, 0, 0].item(), weights[0, 0, 3, 1, 1].item()
+    assert moving == pytest.approx(4 * still)
+    assert (pixel_weights(real, 0.0) == 1).all()
+    fake = real.clone()
+    fake[:, :, 2, 0, 0] += 0.4
+    logits = torch.zeros(1)
+    losses = [
+        generator_objective(fake, logits, real, tiny(moving=m)).reconstruction.item()
+        for m in (0.0, 3.0)
+    ]
+    assert losses[0] == pytest.approx(0.4 / 16)
+    assert losses[1] == pytest.approx(losses[0] * moving)
 
 
 def test_the_discriminators_loss_calls_real_films_real_and_made_ones_made():

@@ -18,12 +18,6 @@ from vidgen_lite.gan_objective import (
     r1_penalty,
 )
 from vidgen_lite.pose_futures.gan import NORMS, PoseGenerator, PoseVideoDiscriminator
-from vidgen_lite.scene_dynamics.steps import (
-    channels_last,
-    initialise,
-    initialise_by_fan_in,
-    to_float,
-)
 from vidgen_lite.training import (
     State,
     average_gradients,
@@ -33,13 +27,18 @@ from vidgen_lite.training import (
     prepare,
     process_slice,
     step_generator,
+    to_float,
     update_average,
 )
+from vidgen_lite.weights import channels_last, initialise, initialise_by_fan_in
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
     from vidgen_lite.pose_futures.gan_presets import DrivenClips
+
+
+CHANGE = 0.1  # a pixel that differs by more, of 2 from black to white, has changed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +53,9 @@ class GANSettings:
         conditional: whether D sees the skeletons and the first frame too.
         norm: D's normalisation, ``batch`` as published or ``none``.
         alpha: weight of the mean |G - V|. At 0 nothing but D teaches G.
+        moving: how much more a pixel counts in |G - V| where the real film differs from its first
+            frame. Not in the paper, whose 0 it is by default: most of a film stands still, and
+            the figure is a small part of the mean.
         adversarial: weight of the adversarial term, 1 as published. At 0 there is no game left:
             D is trained and not listened to.
         halves: the slide's way: of a batch, D sees the first half as real films and G's versions
@@ -76,6 +78,7 @@ class GANSettings:
     conditional: bool = False
     norm: str = "batch"
     alpha: float = 1000.0
+    moving: float = 0.0
     adversarial: float = 1.0
     halves: bool = False
     r1_weight: float = 0.0
@@ -95,7 +98,7 @@ class GANSettings:
             "width", "discriminator_width", "r1_every", "n_clips", "batch_size", "steps"
         ):  # fmt: skip
             expect_positive(name, getattr(self, name))
-        for name in ("alpha", "adversarial", "r1_weight"):
+        for name in ("alpha", "moving", "adversarial", "r1_weight"):
             expect_number(name, getattr(self, name), at_least=0)
         for name in ("dropout", "average_decay", "beta1"):
             expect_number(name, getattr(self, name), at_least=0, below=1)
@@ -147,9 +150,19 @@ def generator_objective(
     expect_shape("fake", fake, "B 3 T H W")
     expect_shape("real", real, " ".join(map(str, fake.shape)))
     adversarial = generator_loss(fake_logits, kind="non_saturating")
-    reconstruction = (fake - real).abs().mean()
+    reconstruction = ((fake - real).abs() * pixel_weights(real, settings.moving)).mean()
     total = settings.adversarial * adversarial + settings.alpha * reconstruction
     return PoseGANLoss(total, adversarial, reconstruction)
+
+
+def pixel_weights(real: Tensor, moving: float) -> Tensor:
+    """How much each pixel counts, (B, 1, T, H, W): 1 + ``moving`` where the film leaves its start.
+
+    The weights of a batch are scaled to a mean of 1, so that alpha means what it meant.
+    """
+    change = (real - real[:, :, :1]).abs().amax(1, keepdim=True)
+    weights = 1 + moving * (change > CHANGE)
+    return weights / weights.mean()
 
 
 def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> DiscriminatorLoss:
