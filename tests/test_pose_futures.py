@@ -318,6 +318,12 @@ def test_the_vaes_samples_differ_and_come_in_the_same_order_for_more(tracks):
     assert not torch.allclose(three[:, 0], three[:, 1])
 
 
+def test_the_mean_future_is_the_one_at_the_middle_of_the_prior(tracks):
+    state, few = vae_steps.new_state(TINY), tracks.subset([0, 1])
+    expected = state.models["vae"].imagine(few.past, few.image, torch.zeros(2, 1, 4))[:, 0]
+    assert torch.equal(vae_steps.mean_future(state, few), expected)
+
+
 def test_pictures_of_another_size_are_refused(tracks):
     state = vae_steps.new_state(replace(TINY, size=(64, 80)))
     with pytest.raises(ValueError, match=r"tracks.image: expected \(N, 3, 64, 80\)"):

@@ -273,21 +273,29 @@ def train(
         yield {"step": state.step, **average_record(accelerator, record)}
 
 
-@torch.no_grad()
 def sample(state: State, tracks: Tracks, n: int, *, seed: int = 0) -> Tensor:
     """Imagine n futures of every track; the regressor's n are all the same.
 
     Returns:
         (N, n, 5, 18, 2) in pixels, on the CPU; of one seed, more samples begin with the same ones.
     """
-    network: PoseVAE = state.models["vae"]  # type: ignore[assignment]
-    device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed)
     shape = (len(tracks), state.settings.z_dim)
     # A draw a sample, so that more samples begin with the same ones.
     z = torch.stack([torch.randn(shape, generator=generator) for _ in range(n)], 1)
-    if state.settings.model == "regressor":
-        z = torch.zeros_like(z)
+    return _imagine(
+        state, tracks, torch.zeros_like(z) if state.settings.model == "regressor" else z
+    )
+
+
+def mean_future(state: State, tracks: Tracks) -> Tensor:
+    """The one future at z = 0, the prior's middle, of every track: (N, 5, 18, 2) in pixels."""
+    return _imagine(state, tracks, torch.zeros(len(tracks), 1, state.settings.z_dim))[:, 0]
+
+
+def _imagine(state: State, tracks: Tracks, z: Tensor) -> Tensor:
+    network: PoseVAE = state.models["vae"]  # type: ignore[assignment]
+    device = next(network.parameters()).device
     parts = zip(*(x.split(64) for x in (tracks.past, tracks.image, z)), strict=True)
     return torch.cat([network.imagine(*(x.to(device) for x in part)).cpu() for part in parts])
 
