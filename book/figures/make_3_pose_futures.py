@@ -250,7 +250,7 @@ def velocity() -> None:
 
 
 def past() -> None:
-    axes = canvas(560)
+    axes = canvas(526)
     now, body = unit(film(None).video[0, :, STEP * PAST]), poses(None)
     write(axes, 150, 28, "past encoder", 21, weight="bold", ha="left")
     write(axes, 590, 28, "past decoder", 21, weight="bold")
