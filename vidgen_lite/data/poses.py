@@ -8,6 +8,7 @@ kept in the cache and needs nothing. ``pose_clips`` makes training clips of it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import warnings
@@ -276,7 +277,8 @@ def _save(file: Path, found: np.ndarray) -> None:
     except OSError as error:
         warnings.warn(f"poses: not kept for the next call: {error}", stacklevel=4)
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
 
 
 def _progress(video: Tensor, description: str) -> Tensor:
