@@ -269,6 +269,19 @@ def test_the_terms_of_the_loss_add_up_to_the_total(tracks):
     assert torch.allclose(loss.total, total)
 
 
+def test_a_body_out_of_place_is_one_error_and_a_body_out_of_shape_another():
+    true = torch.zeros(2, 5, 18, 2)
+    strict = replace(TINY, limb_weight=2.0)
+    moved = true + 6.4  # a tenth of the picture, both ways
+    for settings_ in (TINY, strict):
+        assert vae_steps.pose_error(moved, true, settings_).item() == pytest.approx(2.0)
+    torn = true.clone()
+    torn[..., 4, 0] = 6.4  # one wrist: one joint of 18, one limb of 17
+    joint, limb = 1 / 18, 1 / 17
+    assert vae_steps.pose_error(torn, true, TINY).item() == pytest.approx(joint)
+    assert vae_steps.pose_error(torn, true, strict).item() == pytest.approx(joint + 2 * limb)
+
+
 def test_the_kl_weight_warms_up():
     warm = replace(TINY, kl_weight=2.0, kl_warmup=10)
     weights = [vae_steps.kl_weight(warm, step) for step in (0, 4, 9, 500)]

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_shape
 from vidgen_lite.pose_futures.vae import PoseVAE
 from vidgen_lite.pose_futures.vae_parts import Steps, velocities
@@ -47,6 +48,8 @@ class VAESettings:
         kl_warmup: over how many steps the weight grows from 0; not in the paper.
         pose_weight: of the squared error of the poses that the decoder reaches on its own, with
             no teacher, in tenths of the picture; not in the paper.
+        limb_weight: what the squared error of a limb, joint less joint, counts beside that of the
+            joints themselves; it holds a body together.
         n_tracks: how many tracks to learn from.
         batch_size: tracks a step, over all processes.
         steps: how many steps a run takes.
@@ -64,6 +67,7 @@ class VAESettings:
     kl_weight: float = 8e-3
     kl_warmup: int = 0
     pose_weight: float = 0.0
+    limb_weight: float = 0.0
     n_tracks: int = 20_000
     batch_size: int = 32
     steps: int = 80_000
@@ -185,8 +189,7 @@ def forward_loss(
     pose = None
     if settings.pose_weight:
         reached = network.decode_freely(memory, z, past[:, -1]).poses
-        tenth = reached.new_tensor(settings.size[::-1]) / 10
-        pose = ((reached - future[..., :2]) / tenth).square().sum(-1).mean()
+        pose = pose_error(reached, future[..., :2], settings)
     return vae_objective(
         network.decode(memory, z, starts),
         true_future,
@@ -198,6 +201,16 @@ def forward_loss(
         pose=pose,
         pose_weight=settings.pose_weight,
     )
+
+
+def pose_error(reached: Tensor, true: Tensor, settings: VAESettings) -> Tensor:
+    """Squared error of poses (B, M, 18, 2), and of the limbs between their joints; a scalar."""
+    tenth = reached.new_tensor(settings.size[::-1]) / 10
+    away = (reached - true) / tenth
+    start, stop = (list(ends) for ends in zip(*skeleton.LIMBS, strict=True))
+    limbs = away[..., stop, :] - away[..., start, :]
+    joints = away.square().sum(-1).mean()
+    return joints + settings.limb_weight * limbs.square().sum(-1).mean()
 
 
 def kl_weight(settings: VAESettings, step: int) -> float:
