@@ -8,6 +8,7 @@ from torch import Tensor
 
 from vidgen_lite.keypoints import (
     KeypointNetwork,
+    map_error,
     pose_error,
     read_poses,
     soft_argmax,
@@ -76,6 +77,19 @@ def test_a_joint_that_is_not_seen_may_be_nowhere():
     assert (joints.grad[0, 5] == 0).all()
 
 
+def test_the_map_error_is_least_for_a_spot_round_the_joint():
+    poses = torch.full((1, 18, 3), 9.0)
+    y, x = torch.meshgrid(torch.arange(8) + 0.5, torch.arange(8) + 0.5, indexing="ij")
+
+    def error(px: float, py: float, sigma: float) -> float:
+        scores = -((x - px) ** 2 + (y - py) ** 2) / (2 * sigma**2)
+        maps = scores.flatten().log_softmax(0).view(1, 1, 8, 8).expand(1, 18, 8, 8)
+        return map_error(maps, poses).item()
+
+    best = error(4.5, 4.5, 1.0)
+    assert all(best < error(*other) for other in ((5.5, 4.5, 1), (4.5, 3.5, 1), (4.5, 4.5, 9)))
+
+
 def test_an_error_over_nothing_or_over_other_shapes_is_refused():
     poses = torch.ones(2, 18, 3)
     with pytest.raises(ValueError, match=r"joints, poses: expected .* got \(2, 17, 2\)"):
@@ -96,6 +110,7 @@ def test_the_network_learns_to_find_a_dot_it_has_not_seen():
     network = KeypointNetwork(width=4)
     records = list(train_keypoints(network, *dots(256), steps=60, learning_rate=1e-2))
     assert [record["step"] for record in records] == list(range(1, 61))
+    assert all(record.keys() == {"step", "error", "map"} for record in records)
     assert not network.training
     frames, poses = dots(32, seed=1)
     with torch.no_grad():
