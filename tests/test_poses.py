@@ -234,6 +234,11 @@ def test_who_leaves_ends_a_track_and_a_short_one_is_left_out():
     assert detect_people(street(), window=32) == []
 
 
+def test_nobody_is_begun_twice():
+    video = street(walk(0, 12, 20, 20))
+    assert len(detect_people(video, window=32, every=2, shortest=1)) == 1
+
+
 def test_a_track_that_slips_onto_another_person_ends_there():
     video = street(walk(0, 12, 20, 20), {k: (31, 20) for k in range(6)})
     tracks = detect_people(video, window=32, every=20, shortest=1)
