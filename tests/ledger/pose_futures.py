@@ -14,8 +14,10 @@ VELOCITY = random.normal(0, 0.05, (B, J, 2))
 MEAN, LOG_VARIANCE, NOISE = (random.normal(0, 1, (B, Z)) for _ in range(3))
 LOGITS, OTHERS = random.normal(0, 2, (2, 3))
 FILM, OTHER_FILM = random.uniform(-1, 1, (2, 3, 3, 2, 2, 2))
+# One film stands almost still, so that 8 of 24 pixels have moved: the weights are 1/2 and 2.
+OTHER_FILM[0, :, 1] = OTHER_FILM[0, :, 0] + 0.05
 SAMPLES, TRUTH = random.normal(0, 9, (B, 4, M, J, 2)), random.normal(0, 9, (B, M, J, 2))
-KL_WEIGHT, POSE_WEIGHT, ALPHA = 0.3, 0.7, 1000.0
+KL_WEIGHT, POSE_WEIGHT, ALPHA, MOVING = 0.3, 0.7, 1000.0, 3.0
 
 
 def split(velocity):
@@ -66,6 +68,21 @@ def cross_entropy(logit, real):
     return -np.log(belief if real else 1 - belief)
 
 
+def generator_objective(fake, logits, real):
+    """The weights: 1 + MOVING where some colour has left the first frame, with a mean of 1."""
+    weights = np.ones((len(real), *real.shape[2:]))
+    for i, t, h, w in np.ndindex(weights.shape):
+        if max(abs(real[i, :, t, h, w] - real[i, :, 0, h, w])) > gan_steps.CHANGE:
+            weights[i, t, h, w] += MOVING
+    weights /= weights.sum() / weights.size
+    terms = [
+        cross_entropy(logits[i], real=True)
+        + ALPHA * np.mean([weights[i] * np.abs(fake[i, c] - real[i, c]) for c in range(3)])
+        for i in range(len(fake))
+    ]
+    return sum(terms) / len(fake)
+
+
 def best(samples, truth):
     """For every number of samples from one up."""
     found = []
@@ -108,15 +125,9 @@ LEDGER = {
     "eq:pose-gan-generator": Entry(
         function=gan_steps.generator_objective,
         computed=lambda function, fake, logits, real: (
-            function(fake, logits, real, GANSettings(alpha=ALPHA)).total
+            function(fake, logits, real, GANSettings(alpha=ALPHA, moving=MOVING)).total
         ),
-        recomputed=lambda fake, logits, real: (
-            sum(
-                cross_entropy(logits[i], real=True) + ALPHA * np.abs(fake[i] - real[i]).mean()
-                for i in range(len(fake))
-            )
-            / len(fake)
-        ),
+        recomputed=generator_objective,
         inputs={"fake": FILM, "logits": LOGITS, "real": OTHER_FILM},
     ),
     "eq:pose-gan-discriminator": Entry(
