@@ -24,15 +24,24 @@ from vidgen_lite.pose_futures import (
     evaluate,
     gaussian_kl,
     reparameterise,
+    vae_samples,
     vae_steps,
     velocity_to_direction_magnitude,
 )
 from vidgen_lite.pose_futures.presets import between
+from vidgen_lite.pose_futures.vae import Future
 from vidgen_lite.pose_futures.vae_parts import velocities
 from vidgen_lite.training import load_checkpoint, save_checkpoint
 
 TINY = VAESettings(
-    size=(64, 64), width=16, image_width=1, z_dim=4, batch_size=8, steps=6, pose_weight=1.0
+    size=(64, 64),
+    width=16,
+    image_width=1,
+    z_dim=4,
+    batch_size=8,
+    steps=6,
+    pose_weight=1.0,
+    bone_weight=1.0,
 )
 
 
@@ -269,17 +278,33 @@ def test_the_terms_of_the_loss_add_up_to_the_total(tracks):
     assert torch.allclose(loss.total, total)
 
 
-def test_a_body_out_of_place_is_one_error_and_a_body_out_of_shape_another():
-    true = torch.zeros(2, 5, 18, 2)
-    strict = replace(TINY, limb_weight=2.0)
-    moved = true + 6.4  # a tenth of the picture, both ways
-    for settings_ in (TINY, strict):
-        assert vae_steps.pose_error(moved, true, settings_).item() == pytest.approx(2.0)
-    torn = true.clone()
-    torn[..., 4, 0] = 6.4  # one wrist: one joint of 18, one limb of 17
-    joint, limb = 1 / 18, 1 / 17
-    assert vae_steps.pose_error(torn, true, TINY).item() == pytest.approx(joint)
-    assert vae_steps.pose_error(torn, true, strict).item() == pytest.approx(joint + 2 * limb)
+class Walker:
+    """In the place of the network: goes one way with the code 0, another with 1."""
+
+    def __init__(self, *poses):
+        self.poses = poses
+
+    def decode_freely(self, memory, z, now):
+        return Future(steps=None, poses=self.poses[int(z)])
+
+
+def test_without_a_teacher_joints_must_arrive_and_imagined_limbs_keep_their_lengths(tracks):
+    true = tracks.future[:4]
+    off, large = true[..., :2] + 6.4, true[..., :2] * 1.5  # off by a tenth of the picture, twice
+    strict = replace(TINY, bone_weight=2.0)
+    free = replace(TINY, bone_weight=0.0)
+
+    def error(reached, imagined, settings_):
+        walker = Walker(reached, imagined)
+        return vae_steps.free_run_error(walker, None, 0, 1, true[:, 0], true, settings_)
+
+    assert error(off, off, free).item() == pytest.approx(2.0, rel=1e-3)
+    assert error(true[..., :2], large, free) == 0
+    assert error(true[..., :2], off, strict).item() == pytest.approx(0, abs=1e-6)
+    lengths = evaluate.bone_lengths(true[..., :2] / 6.4)
+    expected = 2 * (0.5 * lengths).square().mean()
+    assert error(true[..., :2], large, strict).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert error(off, off, replace(TINY, pose_weight=0.0)) is None
 
 
 def test_the_kl_weight_warms_up():
@@ -318,14 +343,14 @@ def test_the_regressor_has_one_future_and_no_kl(tracks):
     state = vae_steps.new_state(replace(TINY, model="regressor", steps=2))
     records = list(vae_steps.train(state, tracks))
     assert "kl" not in records[0]
-    samples = vae_steps.sample(state, tracks.subset([0, 1]), 3)
+    samples = vae_samples.sample(state, tracks.subset([0, 1]), 3)
     assert torch.equal(samples[:, 0], samples[:, 2])
     assert all(p.grad is None for p in state.models["vae"].future_encoder.parameters())
 
 
 def test_the_vaes_samples_differ_and_come_in_the_same_order_for_more(tracks):
     state, few = vae_steps.new_state(TINY), tracks.subset([0, 1])
-    three, five = vae_steps.sample(state, few, 3), vae_steps.sample(state, few, 5)
+    three, five = vae_samples.sample(state, few, 3), vae_samples.sample(state, few, 5)
     assert three.shape == (2, 3, 5, 18, 2)
     assert torch.allclose(three, five[:, :3], atol=1e-4)
     assert not torch.allclose(three[:, 0], three[:, 1])
@@ -334,7 +359,7 @@ def test_the_vaes_samples_differ_and_come_in_the_same_order_for_more(tracks):
 def test_the_mean_future_is_the_one_at_the_middle_of_the_prior(tracks):
     state, few = vae_steps.new_state(TINY), tracks.subset([0, 1])
     expected = state.models["vae"].imagine(few.past, few.image, torch.zeros(2, 1, 4))[:, 0]
-    assert torch.equal(vae_steps.mean_future(state, few), expected)
+    assert torch.equal(vae_samples.mean_future(state, few), expected)
 
 
 def test_pictures_of_another_size_are_refused(tracks):

@@ -5,7 +5,7 @@ several futures (``vae``), and a GAN turns each one's skeletons and a picture in
 Losses and training loops are in ``vae_steps`` and ``gan_steps``.
 """
 
-from vidgen_lite.pose_futures import evaluate, gan_presets, gan_steps, vae_steps
+from vidgen_lite.pose_futures import evaluate, gan_presets, gan_steps, vae_samples, vae_steps
 from vidgen_lite.pose_futures.evaluate import best_of_n_curve, best_of_n_error
 from vidgen_lite.pose_futures.gan import PoseGenerator, PoseVideoDiscriminator
 from vidgen_lite.pose_futures.gan_steps import GANSettings
@@ -49,6 +49,7 @@ __all__ = [
     "reparameterise",
     "tracks_for",
     "train",
+    "vae_samples",
     "vae_steps",
     "velocity_to_direction_magnitude",
     "write_samples",

@@ -15,6 +15,7 @@ from vidgen_lite.checks import expect_choice
 from vidgen_lite.data.tracks import STEP, Tracks, make_tracks
 from vidgen_lite.pose_futures import gan_presets, gan_steps, vae_steps
 from vidgen_lite.pose_futures.gan_steps import GANSettings
+from vidgen_lite.pose_futures.vae_samples import sample
 from vidgen_lite.pose_futures.vae_steps import VAESettings
 from vidgen_lite.training import State
 
@@ -28,10 +29,12 @@ LAPTOP = VAESettings(
     width=128,
     image_width=4,
     z_dim=8,
+    kl_weight=0.02,
     pose_weight=1.0,
+    bone_weight=4.0,
     n_tracks=2_000,
     batch_size=32,
-    steps=1_500,
+    steps=2_000,
     decay=True,
 )
 VAE_MODELS: dict[str, VAESettings] = {
@@ -40,7 +43,7 @@ VAE_MODELS: dict[str, VAESettings] = {
     "gpu": replace(LAPTOP, width=512, image_width=16, n_tracks=10_000, batch_size=64, steps=20_000),
     "paper": VAESettings(),
 }
-# The break-it lab: a KL this heavy and the posterior learns to say nothing; and two cures.
+# The break-it lab: with a KL this heavy the posterior learns to say nothing.
 COLLAPSED = {name: replace(s, kl_weight=3.0) for name, s in VAE_MODELS.items()}
 
 MODELS: dict[str, dict[str, Any]] = {
@@ -119,7 +122,7 @@ def write_samples(state: State, data: Any, out: Path) -> None:
         video = torch.cat([made, picked.video.cpu()])
     else:
         tracks = data.subset(slice(0, 4))
-        samples = vae_steps.sample(state, tracks, 3)
+        samples = sample(state, tracks, 3)
         video = torch.cat([future_films(tracks, i, samples[i]) for i in range(len(tracks))])
     contact_sheet(out / "samples.png", video)
     write_film(out / "samples.mp4", video, columns=4)

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.pose_futures.evaluate import bone_lengths
 from vidgen_lite.pose_futures.vae import PoseVAE
-from vidgen_lite.pose_futures.vae_parts import Steps, velocities
+from vidgen_lite.pose_futures.vae_parts import Memory, Steps, velocities
 from vidgen_lite.training import (
     State,
     average_gradients,
@@ -46,10 +46,9 @@ class VAESettings:
             sum with 2.5e-4, which is 8e-3 an example at their batch of 32 (and twice that from
             step 60,000 on).
         kl_warmup: over how many steps the weight grows from 0; not in the paper.
-        pose_weight: of the squared error of the poses that the decoder reaches on its own, with
-            no teacher, in tenths of the picture; not in the paper.
-        limb_weight: what the squared error of a limb, joint less joint, counts beside that of the
-            joints themselves; it holds a body together.
+        pose_weight: of what the decoder does wrong on its own, with no teacher, see
+            :func:`free_run_error`; not in the paper.
+        bone_weight: what the limbs' lengths in imagined futures count in it.
         n_tracks: how many tracks to learn from.
         batch_size: tracks a step, over all processes.
         steps: how many steps a run takes.
@@ -67,7 +66,7 @@ class VAESettings:
     kl_weight: float = 8e-3
     kl_warmup: int = 0
     pose_weight: float = 0.0
-    limb_weight: float = 0.0
+    bone_weight: float = 0.0
     n_tracks: int = 20_000
     batch_size: int = 32
     steps: int = 80_000
@@ -137,7 +136,7 @@ def vae_objective(
         past, true_past: K steps, the latest first.
         mean, log_variance: of Q, (B, z_dim).
         kl_weight: of the KL of one example, summed over z.
-        pose: squared error of the poses reached without a teacher; not in the paper.
+        pose: from :func:`free_run_error`; not in the paper.
         pose_weight: its weight.
     """
     direction = F.mse_loss(future.direction, true_future.direction)
@@ -186,10 +185,9 @@ def forward_loss(
     else:
         mean, log_variance = network.posterior(memory, future, true_future)
         z = reparameterise(mean, log_variance, noise)
-    pose = None
-    if settings.pose_weight:
-        reached = network.decode_freely(memory, z, past[:, -1]).poses
-        pose = pose_error(reached, future[..., :2], settings)
+    # The noise is a code from the prior; the regressor knows one code only.
+    prior = z if settings.model == "regressor" else noise
+    pose = free_run_error(network, memory, z, prior, past[:, -1], future, settings)
     return vae_objective(
         network.decode(memory, z, starts),
         true_future,
@@ -203,14 +201,37 @@ def forward_loss(
     )
 
 
-def pose_error(reached: Tensor, true: Tensor, settings: VAESettings) -> Tensor:
-    """Squared error of poses (B, M, 18, 2), and of the limbs between their joints; a scalar."""
-    tenth = reached.new_tensor(settings.size[::-1]) / 10
-    away = (reached - true) / tenth
-    start, stop = (list(ends) for ends in zip(*skeleton.LIMBS, strict=True))
-    limbs = away[..., stop, :] - away[..., start, :]
-    joints = away.square().sum(-1).mean()
-    return joints + settings.limb_weight * limbs.square().sum(-1).mean()
+def free_run_error(
+    network: PoseVAE,
+    memory: Memory,
+    z: Tensor,
+    prior: Tensor,
+    now: Tensor,
+    future: Tensor,
+    settings: VAESettings,
+) -> Tensor | None:
+    """What the decoder does wrong without a teacher; a scalar, in tenths of the picture.
+
+    With Q's code the joints should arrive where they did; with a code from the prior the body may
+    go anywhere, but its limbs should have the lengths that they had. The paper has neither.
+
+    Args:
+        z: of Q, (B, z_dim). prior: from N(0, I), likewise.
+        now: (B, 18, 3), future: (B, M, 18, 3), true poses in pixels.
+        settings: ``bone_weight`` says what the limbs count beside the joints.
+    """
+    if not settings.pose_weight:
+        return None
+    tenth = now.new_tensor(settings.size[::-1]) / 10
+    true = future[..., :2] / tenth
+    reached = network.decode_freely(memory, z, now).poses / tenth
+    error = (reached - true).square().sum(-1).mean()
+    if settings.bone_weight:
+        imagined = network.decode_freely(memory, prior, now).poses / tenth
+        error = error + settings.bone_weight * F.mse_loss(
+            bone_lengths(imagined), bone_lengths(true)
+        )
+    return error
 
 
 def kl_weight(settings: VAESettings, step: int) -> float:
@@ -284,49 +305,3 @@ def train(
         record = vae_step(state, past_now, future_now, seen[0], seen[1], accelerator)
         state.step += 1
         yield {"step": state.step, **average_record(accelerator, record)}
-
-
-def sample(state: State, tracks: Tracks, n: int, *, seed: int = 0) -> Tensor:
-    """Imagine n futures of every track; the regressor's n are all the same.
-
-    Returns:
-        (N, n, 5, 18, 2) in pixels, on the CPU; of one seed, more samples begin with the same ones.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    shape = (len(tracks), state.settings.z_dim)
-    # A draw a sample, so that more samples begin with the same ones.
-    z = torch.stack([torch.randn(shape, generator=generator) for _ in range(n)], 1)
-    return _imagine(
-        state, tracks, torch.zeros_like(z) if state.settings.model == "regressor" else z
-    )
-
-
-def mean_future(state: State, tracks: Tracks) -> Tensor:
-    """The one future at z = 0, the prior's middle, of every track: (N, 5, 18, 2) in pixels."""
-    return _imagine(state, tracks, torch.zeros(len(tracks), 1, state.settings.z_dim))[:, 0]
-
-
-def _imagine(state: State, tracks: Tracks, z: Tensor) -> Tensor:
-    network: PoseVAE = state.models["vae"]  # type: ignore[assignment]
-    device = next(network.parameters()).device
-    parts = zip(*(x.split(64) for x in (tracks.past, tracks.image, z)), strict=True)
-    return torch.cat([network.imagine(*(x.to(device) for x in part)).cpu() for part in parts])
-
-
-@torch.no_grad()
-def posterior_kl(state: State, tracks: Tracks) -> Tensor:
-    """The KL of every dimension of z, in nats, averaged over the tracks: (z_dim,)."""
-    network: PoseVAE = state.models["vae"]  # type: ignore[assignment]
-    device = next(network.parameters()).device
-    training = network.training
-    network.eval()
-    total = torch.zeros(state.settings.z_dim)
-    for part in torch.arange(len(tracks)).split(128):
-        past, future, image = (
-            x[part].to(device) for x in (tracks.past, tracks.future, tracks.image)
-        )
-        steps = velocities(torch.cat([past[:, -1:], future], 1), size=state.settings.size)
-        memory = network.encode_past(past, network.picture(past[:, -1], image))
-        total += gaussian_kl(*network.posterior(memory, future, steps)).sum(0).cpu()
-    network.train(training)
-    return total / len(tracks)
