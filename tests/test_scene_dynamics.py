@@ -718,7 +718,9 @@ def test_samples_come_from_the_generator_where_nothing_is_averaged():
 
 
 def test_an_uneven_share_of_the_batch_is_refused():
-    fake = SimpleNamespace(num_processes=3, process_index=0, device=torch.device("cpu"))
+    fake = SimpleNamespace(
+        scaler=None, num_processes=3, process_index=0, device=torch.device("cpu")
+    )
     fake.prepare_optimizer = lambda optimizer: optimizer
     with pytest.raises(ValueError, match="batch_size: expected a multiple of 3 processes, got 4"):
         next(train(new_state(tiny()), noise_clips(), accelerator=fake))
