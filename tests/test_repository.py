@@ -55,6 +55,23 @@ def test_every_module_is_in_the_reference() -> None:
 # The address
 
 
+@pytest.mark.parametrize(
+    "chapter", sorted((ROOT / "book").glob("[0-9]_*.md")), ids=lambda path: path.stem
+)
+def test_names_with_underscores_that_a_chapter_mentions_are_in_the_library_or_its_notebook(
+    chapter: Path,
+) -> None:
+    code = [*(ROOT / "vidgen_lite").rglob("*.py"), ROOT / "notebooks" / f"{chapter.stem}.ipynb"]
+    known = set(re.findall(r"\w+", "\n".join(path.read_text(encoding="utf-8") for path in code)))
+    prose = re.sub(r"```.*?```", "", chapter.read_text(encoding="utf-8"), flags=re.DOTALL)
+    mentioned = re.findall(r"(?<![`}])`([^`\n]+)`", prose)
+    names = {
+        name for text in mentioned for name in re.findall(r"[A-Za-z]+(?:_[A-Za-z0-9]+)+", text)
+    }
+    assert names, "the chapter mentions no such name: does this test still read it rightly?"
+    assert names <= known
+
+
 def test_the_address_is_written_alike_everywhere() -> None:
     slug = address.current()
     for name in ("README.md", "CITATION.cff", "book/index.md"):
