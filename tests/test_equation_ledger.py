@@ -112,7 +112,7 @@ ENTRIES = the_entries()
 
 
 def full_name(function: object) -> str:
-    return f"{function.__module__}.{function.__qualname__}"  # type: ignore[attr-defined]
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 # ---- The course's equations ----------------------------------------------------------------------

@@ -30,7 +30,7 @@ def _frame(time: float = 0.05, root=(0.0, 0.88, 0.0), **joints: object) -> list[
     for name in order:
         hinge = name.endswith(("knee", "elbow"))
         value = joints.get(name, 0.0 if hinge else IDENTITY)
-        numbers += [value] if hinge else list(value)  # type: ignore[arg-type, list-item]
+        numbers += [value] if hinge else list(value)
     return numbers
 
 

@@ -22,7 +22,7 @@ def clips() -> PuppetClips:
 
 
 def _one(action: str, **more: object) -> PuppetClips:
-    return make_clips(6, seed=2, actions=[action], frames=24, size=48, **more)  # type: ignore[arg-type]
+    return make_clips(6, seed=2, actions=[action], frames=24, size=48, **more)
 
 
 def test_clips_have_the_promised_shapes_and_ranges(clips: PuppetClips) -> None:
@@ -224,9 +224,9 @@ def test_a_subset_keeps_films_and_truth_together(clips: PuppetClips) -> None:
 )
 def test_bad_input_is_named(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        make_clips(**{"n": 1, "seed": 0, "frames": 2, "size": 8, **wrong})  # type: ignore[arg-type]
+        make_clips(**{"n": 1, "seed": 0, "frames": 2, "size": 8, **wrong})
 
 
 def test_motions_must_be_motions() -> None:
     with pytest.raises(TypeError, match="motions: expected Motion objects, got str"):
-        make_clips(1, seed=0, motions=["walk"], **SMALL)  # type: ignore[list-item]
+        make_clips(1, seed=0, motions=["walk"], **SMALL)

@@ -86,7 +86,7 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(ValueError, match="poses: expected"):
         mirror(torch.zeros(17, 3), 8)
     with pytest.raises(TypeError, match=r"poses: expected a .*, got list"):
-        mirror([[0.0] * 3] * 18, 8)  # type: ignore[arg-type]
+        mirror([[0.0] * 3] * 18, 8)
     with pytest.raises(ValueError, match="height: expected a positive integer, got 0"):
         draw(torch.zeros(18, 3), height=0, width=8)
     with pytest.raises(ValueError, match="line: expected"):

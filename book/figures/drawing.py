@@ -6,7 +6,7 @@ so letters are 19 or more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,10 @@ class Stage:
     shape: tuple[int, ...]  # (C, H, W) or (C, T, H, W)
 
 
-def stages(network: nn.Module, x: Tensor) -> tuple[list[Stage], Tensor]:
+def stages(network: Iterable[nn.Module], x: Tensor) -> tuple[list[Stage], Tensor]:
     """Run x through a stack of layers, one entry a convolution; also return what comes out."""
     found: list[Stage] = []
-    for layer in network:  # type: ignore[attr-defined]
+    for layer in network:
         x = layer(x)
         if isinstance(layer, nn.modules.conv._ConvNd):
             found.append(Stage(layer.kernel_size, layer.stride, layer.padding, (), ()))
@@ -92,7 +92,7 @@ def canvas(height: int) -> Axes:
 def save(axes: Axes, name: str) -> None:
     figure = axes.figure
     figure.savefig(HERE / f"{name}.svg", facecolor=PAPER, metadata={"Date": None, "Creator": None})
-    plt.close(figure)  # type: ignore[arg-type]
+    plt.close(figure)
     print(f"figure: {name}.svg")
 
 
