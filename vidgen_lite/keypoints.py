@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.skeleton import JOINTS, SEEN, heatmaps
-from vidgen_lite.training import step_generator
+from vidgen_lite.training import step_generator, to_float
 
 STRIDE = 8  # the picture's sides are multiples of this
 SCALE = 2.0  # side of a map's pixel in pixels of the picture
@@ -137,8 +137,7 @@ def train_keypoints(
     for step in range(steps):
         random = step_generator(seed, step)
         index = torch.randint(n, (batch_size,), generator=random)
-        batch = frames[index]
-        batch = batch.float() / 127.5 - 1 if batch.dtype == torch.uint8 else batch
+        batch = to_float(frames[index])
         batch = batch + noise * torch.randn(batch.shape, generator=random)
         maps, wanted = network.log_heatmaps(batch.to(device)), poses[index].to(device)
         error = pose_error(soft_argmax(maps.exp(), scale=SCALE), wanted)
@@ -217,7 +216,6 @@ def read_poses(network: KeypointNetwork, video: Tensor) -> Tensor:
     network.eval()
     found = []
     for part in frames.split(256):
-        part = part.float() / 127.5 - 1 if part.dtype == torch.uint8 else part
-        found.append(network(part.to(device)).cpu())
+        found.append(network(to_float(part).to(device)).cpu())
     network.train(training)
     return torch.cat(found).view(n, t, len(JOINTS), 2)
