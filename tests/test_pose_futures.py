@@ -240,6 +240,21 @@ def test_networks_that_cannot_be_are_refused(options, message):
         net(**options)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"form": "paper"}, "form: expected one of slides, code; got 'paper'"),
+        ({"model": "gan"}, "model: expected one of vae, regressor; got 'gan'"),
+        ({"steps": 0}, "steps: expected a positive integer, got 0"),
+        ({"kl_weight": -1}, "kl_weight: expected a number at least 0, got -1"),
+        ({"learning_rate": 0}, "learning_rate: expected a number above 0, got 0"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        replace(TINY, **changes)
+
+
 def test_a_past_of_another_shape_is_named(tracks):
     with pytest.raises(ValueError, match=r"past: expected \(3, 18, 3\), got \(22, 18, 3\)"):
         net().sample(tracks.pose[0], tracks.image[0], 2)

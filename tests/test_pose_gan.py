@@ -32,6 +32,7 @@ from vidgen_lite.pose_futures.gan_steps import (
     generate,
     generator_objective,
     generator_step,
+    learning_rate,
     new_state,
     pick,
     pixel_weights,
@@ -52,7 +53,14 @@ def tiny(**changes: object) -> GANSettings:
 VARIANTS = {
     "published": tiny(),
     "halves": tiny(halves=True),
-    "steadied": tiny(norm="none", r1_weight=1.0, r1_every=2, average_decay=0.9, dropout=0.0),
+    "steadied": tiny(
+        norm="none",
+        bottleneck_norm=False,
+        r1_weight=1.0,
+        r1_every=2,
+        average_decay=0.9,
+        dropout=0.0,
+    ),
     "conditional": tiny(conditional=True, norm="none", r1_weight=1.0),
 }
 
@@ -195,6 +203,31 @@ def test_what_does_not_fit_is_named():
         PoseVideoDiscriminator(norm="layer")
     with pytest.raises(ValueError, match=r"clips\.video: expected \(N, 3, 16, 32, 32\), got"):
         next(train(new_state(tiny(size=(16, 32, 32))), noise_clips()))
+
+
+def test_without_norm_at_the_bottleneck_only_its_two_numbers_a_channel_are_gone():
+    with torch.device("meta"):
+        whole, without = PoseGenerator(), PoseGenerator(bottleneck_norm=False)
+    gone = set(whole.state_dict()) - set(without.state_dict())
+    assert {name.split(".")[0] for name in gone} == {"e5"}
+    assert sum(p.numel() for p in whole.parameters()) - 512 == sum(
+        p.numel() for p in without.parameters()
+    )
+
+
+def test_both_learning_rates_fall_to_zero_over_the_run_if_told_to():
+    settings = tiny(decay=True, steps=4, learning_rate=1e-3, discriminator_rate=1e-4)
+    for model, rate in (("generator", 1e-3), ("discriminator", 1e-4)):
+        assert learning_rate(settings, model, 0) == rate
+        assert learning_rate(settings, model, 2) == pytest.approx(rate / 2)
+        assert learning_rate(settings, model, 4) == pytest.approx(0)
+        assert learning_rate(tiny(steps=4), model, 3) == 2e-4  # as published: constant
+    state = new_state(settings)
+    for _ in train(state, noise_clips(), accelerator=make_accelerator("no")):
+        pass
+    used = {name: o.param_groups[0]["lr"] for name, o in state.optimizers.items()}
+    assert used["generator"] == pytest.approx(10 * used["discriminator"])
+    assert used["generator"] == pytest.approx(learning_rate(settings, "generator", 3))
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,9 @@ class PoseGenerator(nn.Module):
         width: channels of the first level; 32 is the published size.
         size: frames, height and width of the film, each a multiple of 16.
         dropout: share of values dropped in the first two levels on the way up.
+        bottleneck_norm: batch norm at the single place in the middle, as published. A film has
+            one value a channel there, so a small batch's mean and variance say more about the
+            other films than about the channel, and what the puppet looks like passes here.
 
     Raises:
         ValueError: another size, or a width below 1.
@@ -56,6 +59,7 @@ class PoseGenerator(nn.Module):
         width: int = 32,
         size: tuple[int, int, int] = (32, 64, 80),
         dropout: float = 0.5,
+        bottleneck_norm: bool = True,
     ) -> None:
         super().__init__()
         expect_positive("width", width)
@@ -69,7 +73,7 @@ class PoseGenerator(nn.Module):
         self.e2 = _down(w, 2 * w)
         self.e3 = _down(2 * w, 4 * w)
         self.e4 = _down(4 * w, 8 * w)
-        self.e5 = _down(8 * w, 8 * w, squeeze)
+        self.e5 = _down(8 * w, 8 * w, squeeze, norm=bottleneck_norm)
         self.d3 = _up(8 * w, 8 * w, spread, dropout=dropout)
         self.d4 = _up(16 * w, 4 * w, dropout=dropout)
         self.d5 = _up(8 * w, 2 * w)
@@ -105,11 +109,12 @@ def stack_image(film: Tensor, image: Tensor) -> Tensor:
     return torch.cat([film, image.unsqueeze(2).expand(-1, -1, film.shape[2], -1, -1)], 1)
 
 
-def _down(c_in: int, c_out: int, kernel: int | tuple[int, int, int] = 4) -> nn.Sequential:
+def _down(
+    c_in: int, c_out: int, kernel: int | tuple[int, int, int] = 4, norm: bool = True
+) -> nn.Sequential:
     # Never in place: the level above still needs what comes in.
-    return nn.Sequential(
-        nn.LeakyReLU(0.2), nn.Conv3d(c_in, c_out, kernel, 2, 1), nn.BatchNorm3d(c_out)
-    )
+    layers = [nn.LeakyReLU(0.2), nn.Conv3d(c_in, c_out, kernel, 2, 1)]
+    return nn.Sequential(*layers, *([nn.BatchNorm3d(c_out)] if norm else []))
 
 
 def _up(

@@ -17,25 +17,26 @@ from vidgen_lite.training import State
 LAPTOP = GANSettings(
     size=(16, 64, 64),
     width=16,
-    discriminator_width=16,
+    discriminator_width=8,
     dropout=0.0,
+    bottleneck_norm=False,
     norm="none",
-    alpha=100.0,
+    alpha=300.0,
+    moving=5.0,
     r1_weight=10.0,
-    r1_every=4,
-    average_decay=0.99,
-    n_clips=600,
-    batch_size=8,
-    steps=1_500,
+    r1_every=8,
+    average_decay=0.995,
+    n_clips=3_000,
+    batch_size=4,
+    steps=4_500,
     learning_rate=1e-3,
+    decay=True,
 )
 GAN_MODELS: dict[str, GANSettings] = {
-    "smoke": replace(
-        LAPTOP, size=(16, 32, 32), width=4, discriminator_width=4, n_clips=12, batch_size=4, steps=6
-    ),
+    "smoke": replace(LAPTOP, width=4, discriminator_width=4, n_clips=12, steps=6),
     "laptop": LAPTOP,
     "gpu": replace(
-        LAPTOP, width=48, discriminator_width=48, n_clips=2_000, batch_size=16, steps=10_000
+        LAPTOP, width=48, discriminator_width=48, n_clips=4_000, batch_size=16, steps=10_000
     ),
     "paper": GANSettings(),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -50,6 +51,7 @@ class GANSettings:
         width: channels of G's first level.
         discriminator_width: channels of D's first level.
         dropout: in G, on the way up.
+        bottleneck_norm: see :class:`PoseGenerator`.
         conditional: whether D sees the skeletons and the first frame too.
         norm: D's normalisation, ``batch`` as published or ``none``.
         alpha: weight of the mean |G - V|. At 0 nothing but D teaches G.
@@ -67,6 +69,7 @@ class GANSettings:
         batch_size: films a step, over all processes.
         steps: how many steps a run takes.
         learning_rate: Adam's for G. discriminator_rate: for D.
+        decay: whether both rates fall to zero over the run (half a cosine).
         beta1: Adam's first momentum.
         seed: of weights and batches.
     """
@@ -75,6 +78,7 @@ class GANSettings:
     width: int = 32
     discriminator_width: int = 128
     dropout: float = 0.5
+    bottleneck_norm: bool = True
     conditional: bool = False
     norm: str = "batch"
     alpha: float = 1000.0
@@ -89,6 +93,7 @@ class GANSettings:
     steps: int = 500_000
     learning_rate: float = 2e-4
     discriminator_rate: float = 2e-4
+    decay: bool = False
     beta1: float = 0.5
     seed: int = 0
 
@@ -161,7 +166,7 @@ def pixel_weights(real: Tensor, moving: float) -> Tensor:
     The weights of a batch are scaled to a mean of 1, so that alpha means what it meant.
     """
     change = (real - real[:, :, :1]).abs().amax(1, keepdim=True)
-    weights = 1 + moving * (change > CHANGE)
+    weights = 1 + moving * (change > CHANGE).to(real.dtype)
     return weights / weights.mean()
 
 
@@ -180,7 +185,12 @@ def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> Discrim
 def new_state(settings: GANSettings) -> State:
     """Make the networks and optimisers of a run; the same seed gives the same weights."""
     torch.manual_seed(settings.seed)
-    generator = PoseGenerator(width=settings.width, size=settings.size, dropout=settings.dropout)
+    generator = PoseGenerator(
+        width=settings.width,
+        size=settings.size,
+        dropout=settings.dropout,
+        bottleneck_norm=settings.bottleneck_norm,
+    )
     discriminator = PoseVideoDiscriminator(
         width=settings.discriminator_width,
         size=settings.size,
@@ -197,15 +207,20 @@ def new_state(settings: GANSettings) -> State:
         channels_last(model)
     if settings.average_decay:
         models["average"] = copy.deepcopy(generator).requires_grad_(False)
-    rates = {
-        "generator": settings.learning_rate,
-        "discriminator": settings.discriminator_rate,
-    }
     optimizers = {
-        name: torch.optim.Adam(models[name].parameters(), rate, (settings.beta1, 0.999))
-        for name, rate in rates.items()
+        name: torch.optim.Adam(
+            models[name].parameters(), learning_rate(settings, name, 0), (settings.beta1, 0.999)
+        )
+        for name in ("generator", "discriminator")
     }
     return State("pose_futures gan", models, optimizers, settings)
+
+
+def learning_rate(settings: GANSettings, model: str, step: int) -> float:
+    """Adam's learning rate for ``generator`` or ``discriminator`` at a step, counted from 0."""
+    rate = settings.learning_rate if model == "generator" else settings.discriminator_rate
+    turned = 0.5 * (1 + math.cos(math.pi * min(step / settings.steps, 1.0)))
+    return rate * (turned if settings.decay else 1.0)
 
 
 def split_batch(batch: Batch, settings: GANSettings) -> tuple[Batch, Batch]:
@@ -288,6 +303,9 @@ def train(
         random = step_generator(settings.seed, state.step)
         index = torch.randint(n, (settings.batch_size,), generator=random)[share]
         real, given = split_batch(pick(clips, index, accelerator.device), settings)
+        for name, optimizer in state.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate(settings, name, state.step)
         with accelerator.autocast():
             fake = state.models["generator"](given.skeleton, given.image)
         record = discriminator_step(state, real, given, fake, accelerator)

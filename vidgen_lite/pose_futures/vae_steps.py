@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.checks import expect_choice, expect_number, expect_positive, expect_shape
 from vidgen_lite.pose_futures.evaluate import bone_lengths
-from vidgen_lite.pose_futures.vae import PoseVAE
+from vidgen_lite.pose_futures.vae import FORMS, PoseVAE
 from vidgen_lite.pose_futures.vae_parts import Memory, Steps, velocities
 from vidgen_lite.training import (
     State,
@@ -76,6 +76,12 @@ class VAESettings:
 
     def __post_init__(self) -> None:
         expect_choice("model", self.model, MODELS)
+        expect_choice("form", self.form, FORMS)
+        for name in ("width", "image_width", "z_dim", "n_tracks", "batch_size", "steps"):
+            expect_positive(name, getattr(self, name))
+        for name in ("kl_weight", "kl_warmup", "pose_weight", "bone_weight"):
+            expect_number(name, getattr(self, name), at_least=0)
+        expect_number("learning_rate", self.learning_rate, above=0)
 
 
 class VAELoss(NamedTuple):
