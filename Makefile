@@ -26,7 +26,7 @@ test: $(INSTALLED)
 	$(CHECK) tests
 	$(CHECK) --nbval-lax --nbval-current-env --nbval-cell-timeout=240 notebooks
 
-# Run the notebooks and keep their outputs (two cores: about an hour at the laptop preset).
+# Run the notebooks and keep their outputs (two cores: about an hour and a half at the laptop preset).
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py --preset $(PRESET) $(NOTEBOOKS)
 
