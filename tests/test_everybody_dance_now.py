@@ -1,0 +1,432 @@
+"""Lecture 4's networks and losses: the published sizes, what each sees, each term by its name."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidgen_lite.everybody_dance_now import (
+    MODELS,
+    FaceDiscriminator,
+    FaceGenerator,
+    GlobalGenerator,
+    LocalEnhancer,
+    MultiscaleDiscriminator,
+    PatchDiscriminator,
+    enhanced,
+    face_loss,
+    feature_matching_loss,
+    feed_back,
+    new_state,
+    perceptual_loss,
+    smooth_loss,
+    stage_1_objective,
+    stage_2_objective,
+)
+from vidgen_lite.everybody_dance_now.discriminator import features, scores
+from vidgen_lite.training import PRESETS
+
+
+def count(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def shapes(model: nn.Module, *inputs: Tensor) -> list[tuple[int, ...]]:
+    """Output shapes (C, H, W) of the convolutions, in the order in which they are called."""
+    found: list[tuple[int, ...]] = []
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.register_forward_hook(lambda _, __, out: found.append(tuple(out.shape[1:])))
+    model(*inputs)
+    return found
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """Uniform noise in [-1, 1]."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+# ---- Sizes: everything is made on the meta device, so the published networks cost no memory ------
+
+
+def test_the_global_generator_has_the_published_layers():
+    with torch.device("meta"):
+        model = GlobalGenerator()
+        picture = torch.empty(1, 3, 256, 512)
+        found = shapes(model, picture, picture)
+    assert found == [
+        (64, 256, 512),
+        (128, 128, 256),
+        (256, 64, 128),
+        (512, 32, 64),
+        (1024, 16, 32),
+        *[(1024, 16, 32)] * 18,  # nine residual blocks of two
+        (512, 32, 64),
+        (256, 64, 128),
+        (128, 128, 256),
+        (64, 256, 512),
+        (3, 256, 512),
+    ]
+    assert count(model) == 182_452_675
+
+
+def test_the_local_enhancer_has_the_published_layers():
+    with torch.device("meta"):
+        model = LocalEnhancer()
+        picture = torch.empty(1, 3, 512, 1024)
+        found = shapes(model, picture, picture)
+    outer = [(32, 512, 1024), (64, 256, 512)]
+    assert found[:2] == outer
+    assert found[2] == (64, 256, 512)  # the global part, at half the size
+    assert found[-9:-2] == [(64, 256, 512), *[(64, 256, 512)] * 6]  # its last, three blocks of two
+    assert found[-2:] == [(32, 512, 1024), (3, 512, 1024)]
+    assert len(found) == 2 + 27 + 6 + 2
+    assert count(model) == 182_715_939
+
+
+def test_the_discriminator_has_the_published_layers_at_three_scales():
+    with torch.device("meta"):
+        model = MultiscaleDiscriminator()
+        films = torch.empty(1, 3, 2, 512, 1024)
+        found = shapes(model, films, films)
+    levels = [(64, 257, 513), (128, 129, 257), (256, 65, 129), (512, 66, 130), (1, 67, 131)]
+    half = [(64, 129, 257), (128, 65, 129), (256, 33, 65), (512, 34, 66), (1, 35, 67)]
+    quarter = [(64, 65, 129), (128, 33, 65), (256, 17, 33), (512, 18, 34), (1, 19, 35)]
+    assert found == levels + half + quarter
+    assert count(model) == 8_321_859
+
+
+def test_the_face_networks_have_the_published_layers():
+    with torch.device("meta"):
+        generator, judge = FaceGenerator(), FaceDiscriminator()
+        face = torch.empty(1, 3, 128, 128)
+        made, judged = shapes(generator, face, face), shapes(judge, face, face)
+    assert made == [
+        (64, 128, 128),
+        (128, 64, 64),
+        (256, 32, 32),
+        (512, 16, 16),
+        *[(512, 16, 16)] * 10,  # five residual blocks of two
+        (256, 32, 32),
+        (128, 64, 64),
+        (64, 128, 128),
+        (3, 128, 128),
+    ]
+    assert count(generator) == 26_724_291
+    assert judged == [(64, 65, 65), (128, 33, 33), (256, 17, 17), (512, 18, 18), (1, 19, 19)]
+    assert count(judge) == 2_769_601
+
+
+def test_the_paper_settings_make_the_published_networks():
+    with torch.device("meta"):
+        first = new_state(MODELS["ts"]["paper"])
+        second = new_state(MODELS["faces"]["paper"])
+        local = new_state(enhanced(MODELS["ts"]["paper"]))
+    sizes = [count(state.models[name])
+             for state in (first, second) for name in ("generator", "discriminator")]  # fmt: skip
+    assert sizes == [182_452_675, 8_321_859, 26_724_291, 2_769_601]
+    assert count(local.models["generator"]) == 182_715_939
+    assert local.settings.size == (512, 1024)
+    assert local.settings.perceptual_weight == 10
+    with pytest.raises(ValueError, match="settings: expected a global generator of an even width"):
+        enhanced(local.settings)
+
+
+def test_a_patch_is_seventy_pixels_wide():
+    field, step = 1, 1
+    for layer in PatchDiscriminator(c_in=3, width=1).modules():
+        if isinstance(layer, nn.Conv2d):
+            field, step = field + (layer.kernel_size[0] - 1) * step, step * layer.stride[0]
+    assert field == 70
+
+
+def test_norms_stand_where_the_authors_code_has_them():
+    model = GlobalGenerator(width=2, downsamplings=1, blocks=1)
+    assert [type(layer) for layer in model.features] == [
+        nn.ReflectionPad2d, nn.Conv2d, nn.InstanceNorm2d, nn.ReLU,
+        nn.Conv2d, nn.InstanceNorm2d, nn.ReLU,
+        type(model.features[7]),
+        nn.ConvTranspose2d, nn.InstanceNorm2d, nn.ReLU,
+    ]  # fmt: skip
+    block = [nn.ReflectionPad2d, nn.Conv2d, nn.InstanceNorm2d]
+    assert [type(layer) for layer in model.features[7].change] == [*block, nn.ReLU, *block]
+    assert [type(layer) for layer in model.to_rgb] == [nn.ReflectionPad2d, nn.Conv2d, nn.Tanh]
+    assert not any(m.affine for m in model.modules() if isinstance(m, nn.InstanceNorm2d))
+    for norm, kind in (("instance", nn.InstanceNorm2d), ("batch", nn.BatchNorm2d)):
+        levels = [
+            list(level) for level in PatchDiscriminator(c_in=3, width=2, norm=norm).levels[:4]
+        ]
+        kinds = [[type(layer) for layer in level] for level in levels]
+        assert kinds == [[nn.Conv2d, nn.LeakyReLU], *[[nn.Conv2d, kind, nn.LeakyReLU]] * 3]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_has_the_courses_four_presets(model: str):
+    assert tuple(MODELS[model]) == PRESETS
+
+
+def test_frame_by_frame_is_the_same_run_without_a_memory():
+    import dataclasses
+
+    for name in PRESETS:
+        ts, fbf = MODELS["ts"][name], MODELS["fbf"][name]
+        assert fbf == dataclasses.replace(ts, temporal=False)
+
+
+# ---- What the networks see -----------------------------------------------------------------------
+
+SMALL = {"width": 3, "downsamplings": 1, "blocks": 1}
+
+
+def generator(**changes: bool) -> GlobalGenerator:
+    torch.manual_seed(0)
+    return GlobalGenerator(**SMALL, **changes)
+
+
+def test_no_previous_frame_is_a_picture_of_zeros():
+    model, pose = generator(), noise(2, 3, 8, 8)
+    assert torch.equal(model(pose), model(pose, torch.zeros_like(pose)))
+    assert not torch.equal(model(pose), model(pose, torch.ones_like(pose)))
+
+
+def test_a_residual_block_adds_and_ends_without_a_relu():
+    block = GlobalGenerator(**SMALL).features[7]
+    x = noise(1, 6, 4, 4)
+    torch.testing.assert_close(block(x) - x, block.change(x))
+    assert block(x).min() < 0
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_frames_feed_back(local: bool):
+    torch.manual_seed(0)
+    model = (
+        LocalEnhancer(width=2, downsamplings=1, blocks=1, global_blocks=1) if local else generator()
+    )
+    skeletons = noise(2, 3, 3, 8, 8)
+    first = model(skeletons[:, :, 0])
+    second = model(skeletons[:, :, 1], first)
+    third = model(skeletons[:, :, 2], second)
+    film = feed_back(model, skeletons)
+    torch.testing.assert_close(film, torch.stack([first, second, third], 2))
+    torch.testing.assert_close(feed_back(model, skeletons[:, :, 1:], first), film[:, :, 1:])
+
+
+def test_the_second_frames_loss_reaches_the_first_call():
+    model = generator()
+    skeletons = noise(1, 3, 2, 8, 8).requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        feed_back(model, skeletons)[:, :, 1].square().sum(), skeletons
+    )
+    assert gradient[:, :, 0].abs().max() > 1e-6
+
+
+def test_without_memory_frames_are_painted_each_by_itself():
+    model = generator(temporal=False)
+    skeletons = noise(2, 3, 3, 8, 8)
+    film = feed_back(model, skeletons)
+    for t in range(3):
+        torch.testing.assert_close(film[:, :, t], model(skeletons[:, :, t]), rtol=1e-4, atol=1e-5)
+    assert model.features[1].in_channels == 3
+
+
+def test_the_enhancer_adds_the_coarse_features_of_the_halved_picture():
+    torch.manual_seed(0)
+    model = LocalEnhancer(width=2, downsamplings=1, blocks=1, global_blocks=1)
+    pose, previous = noise(1, 3, 8, 8), noise(1, 3, 8, 8, seed=1)
+    picture = torch.cat([pose, previous], 1)
+    half = F.avg_pool2d(picture, 3, 2, 1, count_include_pad=False)
+    made = model.to_rgb(model.up(model.down(picture) + model.coarse(half)))
+    torch.testing.assert_close(model(pose, previous), made)
+
+
+def test_the_enhancer_takes_over_a_trained_global_generator():
+    coarse = GlobalGenerator(width=4, downsamplings=1, blocks=1)
+    model = LocalEnhancer(width=2, downsamplings=1, blocks=1, global_blocks=1)
+    model.start_from(coarse)
+    for mine, theirs in zip(model.coarse.parameters(), coarse.features.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+    with pytest.raises(ValueError, match="generator: expected twice this one's width"):
+        model.start_from(GlobalGenerator(width=6, downsamplings=1, blocks=1))
+
+
+def test_the_discriminator_sees_both_poses_then_both_frames():
+    torch.manual_seed(0)
+    model = MultiscaleDiscriminator(width=2, scales=2)
+    x, y = noise(2, 3, 2, 32, 32), noise(2, 3, 2, 32, 32, seed=1)
+    picture = torch.cat([x[:, :, 0], x[:, :, 1], y[:, :, 0], y[:, :, 1]], 1)
+    half = F.avg_pool2d(picture, 3, 2, 1, count_include_pad=False)
+    maps = model(x, y)
+    for found, judge, seen in zip(maps, model.scales, (picture, half), strict=True):
+        for mine, wanted in zip(found, judge(seen), strict=True):
+            torch.testing.assert_close(mine, wanted)
+    assert [len(some) for some in features(maps)] == [4, 4]
+    assert [tuple(score.shape) for score in scores(maps)] == [(2, 1, 7, 7), (2, 1, 5, 5)]
+
+
+def test_the_face_networks_need_both_the_figure_and_the_face():
+    torch.manual_seed(0)
+    pose, face = noise(2, 3, 16, 16).requires_grad_(), noise(2, 3, 16, 16, seed=1).requires_grad_()
+    for model in (FaceGenerator(width=2, downsamplings=1, blocks=1), FaceDiscriminator(width=2)):
+        for gradient in torch.autograd.grad(model(pose, face).square().sum(), (pose, face)):
+            assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: GlobalGenerator(width=0), "width: expected a positive integer, got 0"),
+        (lambda: LocalEnhancer(blocks=0), "blocks: expected a positive integer, got 0"),
+        (lambda: MultiscaleDiscriminator(scales=0), "scales: expected a positive integer, got 0"),
+        (lambda: FaceDiscriminator(norm="layer"), "norm: expected one of instance, batch; got 'la"),
+        (
+            lambda: generator()(torch.zeros(1, 3, 7, 8)),
+            "pose: expected height and width to be multiples of 2 and at least 4, got (1, 3, 7, 8)",
+        ),
+        (
+            lambda: generator()(torch.zeros(1, 3, 2, 8)),
+            "pose: expected height and width to be multiples of 2 and at least 4, got (1, 3, 2, 8)",
+        ),
+        (
+            lambda: generator()(torch.zeros(2, 3, 8, 8), torch.zeros(1, 3, 8, 8)),
+            "previous: expected (2, 3, 8, 8), got (1, 3, 8, 8)",
+        ),
+        (
+            lambda: feed_back(generator(), torch.zeros(1, 3, 8, 8)),
+            "skeletons: expected (B, 3, T, H, W), got (1, 3, 8, 8)",
+        ),
+        (
+            lambda: MultiscaleDiscriminator(width=1)(*[torch.zeros(1, 3, 1, 16, 16)] * 2),
+            "skeletons: expected (B, 3, 2, H, W), got (1, 3, 1, 16, 16)",
+        ),
+        (
+            lambda: FaceGenerator(width=1)(*[torch.zeros(1, 3, 24, 20)] * 2),
+            "pose: expected sides that are multiples of 8 and at least 16, got (1, 3, 24, 20)",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(call, message: str):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call()
+
+
+# ---- Losses --------------------------------------------------------------------------------------
+
+
+def test_the_smooth_loss_is_the_games_value_with_logarithms():
+    real, fake = [noise(2, 1, 3, 3)], [noise(2, 1, 3, 3, seed=1)]
+    loss = smooth_loss(real, fake, kind="log")
+    value = torch.sigmoid(real[0]).log().mean() + (1 - torch.sigmoid(fake[0])).log().mean()
+    assert loss.discriminator.item() == pytest.approx(-value.item(), rel=1e-5)
+    assert loss.generator.item() == pytest.approx(
+        -torch.sigmoid(fake[0]).log().mean().item(), rel=1e-5
+    )
+    assert loss.discriminator == loss.real + loss.fake
+
+
+def test_the_smooth_loss_as_trained_halves_the_discriminators_squares_only():
+    real, fake = [torch.tensor([0.5, 2.0])], [torch.tensor([-1.0, 0.0])]
+    loss = smooth_loss(real, fake, kind="least_squares")
+    assert loss.real.item() == pytest.approx(0.5 * (0.25 + 1) / 2)
+    assert loss.fake.item() == pytest.approx(0.5 * 1 / 2)
+    assert loss.generator.item() == pytest.approx((4 + 1) / 2)
+    best = smooth_loss([torch.ones(3)], [torch.zeros(3)])
+    assert best.discriminator == 0
+
+
+def test_scales_are_summed_each_with_its_own_mean():
+    real = [torch.zeros(1, 1, 4, 4), torch.full((1, 1, 2, 2), 3.0)]
+    fake = [torch.full((1, 1, 4, 4), 2.0), torch.zeros(1, 1, 2, 2)]
+    loss = smooth_loss(real, fake)
+    assert loss.real.item() == pytest.approx(0.5 * 1 + 0.5 * 4)
+    assert loss.fake.item() == pytest.approx(0.5 * 4)
+    assert loss.generator.item() == pytest.approx(1 + 1)
+
+
+def test_the_face_loss_is_the_same_game_with_one_judge():
+    real, fake = noise(2, 1, 3, 3), noise(2, 1, 3, 3, seed=1)
+    for kind in ("log", "least_squares"):
+        assert face_loss(real, fake, kind=kind) == smooth_loss([real], [fake], kind=kind)
+
+
+def test_features_match_where_the_maps_are_equal_and_the_target_gets_no_gradient():
+    real = [[noise(1, 2, 4, 4).requires_grad_(), noise(1, 3, 2, 2)], [noise(1, 2, 2, 2)]]
+    assert feature_matching_loss(real, real).total == 0
+    fake = [[real[0][0].detach() + 0.5, real[0][1] - 0.25], [real[1][0] + 1]]
+    fake[0][0].requires_grad_()
+    loss = feature_matching_loss(real, fake)
+    assert [scale.item() for scale in loss.scales] == pytest.approx([0.75, 1.0], rel=1e-5)
+    assert loss.total.item() == pytest.approx(1.75, rel=1e-5)
+    loss.total.backward()
+    assert real[0][0].grad is None
+    assert fake[0][0].grad.abs().sum() > 0
+
+
+def test_the_perceptual_loss_weighs_its_levels():
+    real = [noise(1, 2, 4, 4), noise(1, 3, 2, 2)]
+    fake = [real[0] + 0.5, real[1] - 1.0]
+    loss = perceptual_loss(real, fake, (0.25, 2.0))
+    assert [level.item() for level in loss.levels] == pytest.approx([0.5, 1.0], rel=1e-5)
+    assert loss.total.item() == pytest.approx(0.125 + 2.0, rel=1e-5)
+
+
+def test_the_whole_objective_of_stage_1_is_the_weighted_sum_of_all_its_terms():
+    game = smooth_loss([torch.zeros(2)], [torch.full((2,), 3.0)])  # G's part: 4
+    matching = feature_matching_loss([[torch.zeros(2)]], [[torch.full((2,), 0.5)]])
+    seen = [perceptual_loss([torch.zeros(2)], [torch.full((2,), x)], [1.0]) for x in (0.1, 0.3)]
+    weights = {"feature_weight": 10.0, "perceptual_weight": 5.0, "pixel_weight": 2.0}
+    loss = stage_1_objective(game, matching, seen, torch.tensor(0.25), **weights)
+    terms = [loss.smooth, loss.feature_matching, loss.perceptual, loss.pixels]
+    assert [term.item() for term in terms] == pytest.approx([4.0, 0.5, 0.4, 0.25], rel=1e-5)
+    assert loss.total.item() == pytest.approx(4 + 10 * 0.5 + 5 * 0.4 + 2 * 0.25, rel=1e-5)
+    without = stage_1_objective(game, matching, [], torch.tensor(0.25), **weights)
+    assert without.perceptual == 0
+
+
+def test_the_whole_objective_of_stage_2_is_the_face_game_and_what_is_seen():
+    game = face_loss(torch.zeros(2), torch.full((2,), 3.0))
+    seen = perceptual_loss([torch.zeros(2)], [torch.full((2,), 0.3)], [1.0])
+    weights = {"perceptual_weight": 10.0, "pixel_weight": 2.0}
+    loss = stage_2_objective(game, seen, torch.tensor(0.25), **weights)
+    assert loss.total.item() == pytest.approx(4 + 10 * 0.3 + 2 * 0.25, rel=1e-5)
+    assert stage_2_objective(game, None, torch.tensor(0.25), **weights).perceptual == 0
+
+
+def test_half_precision_scores_are_summed_in_full():
+    many = torch.full((1, 1, 300, 300), 3.0, dtype=torch.bfloat16)
+    assert smooth_loss([many], [many]).generator.dtype == torch.float32
+    assert math.isclose(smooth_loss([many], [many]).generator.item(), 4.0)
+    map_ = [torch.ones(1, 2, 3, 3, dtype=torch.float16)]
+    assert perceptual_loss(map_, map_, [1.0]).total.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: smooth_loss([torch.zeros(2)], [torch.zeros(2)], kind="hinge"),
+            "kind: expected one of log, least_squares; got 'hinge'",
+        ),
+        (
+            lambda: smooth_loss([torch.zeros(2)] * 2, [torch.zeros(2)]),
+            "fake_scores: expected as many as real_scores, at least one, got 1 and 2",
+        ),
+        (lambda: smooth_loss([], []), "fake_scores: expected as many as real_scores, at least one"),
+        (lambda: face_loss(torch.zeros(0), torch.zeros(2)), "scores: expected at least one value"),
+        (
+            lambda: feature_matching_loss([[torch.zeros(2, 3)]], [[torch.zeros(1, 3)]]),
+            "fake: expected (2, 3), got (1, 3)",
+        ),
+        (
+            lambda: perceptual_loss([torch.zeros(2)], [torch.zeros(2)], [1.0, 1.0]),
+            "weights: expected as many as real, at least one, got 2 and 1",
+        ),
+    ],
+)  # fmt: skip
+def test_losses_of_what_does_not_fit_are_refused(call, message: str):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        call()

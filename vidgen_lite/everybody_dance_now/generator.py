@@ -1,0 +1,218 @@
+"""From a stick figure to a picture of the person: the networks of pix2pixHD, fed with two pictures.
+
+Six channels come in: the stick figure of the present pose, and what the generator painted a frame
+ago. Sizes are the authors' code's; ``width``, the number of downsamplings and of residual blocks
+are arguments, so that a laptop's network is the same class.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidgen_lite.checks import expect_positive, expect_shape
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions whose result is added to what came in; nothing follows the addition."""
+
+    def __init__(self, *, channels: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            *_conv(channels, channels, 3),
+            nn.ReflectionPad2d(1),
+            *_conv(channels, channels, 3)[:-1],
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        return x + self.change(x)
+
+
+class GlobalGenerator(nn.Module):
+    """Paint one frame: down, residual blocks, up (authors' code, ``GlobalGenerator``).
+
+    Instance normalisation without weights stands after every convolution but the last.
+
+    Args:
+        width: channels at full size; 64 is the published number.
+        downsamplings: how often the sides are halved; 4 as published.
+        blocks: residual blocks at the smallest size; 9 as published.
+        temporal: whether the previous frame is read, too. Without it, the network is pix2pixHD's
+            (the paper's FBF, frame by frame), with three channels coming in.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+
+    def __init__(
+        self, *, width: int = 64, downsamplings: int = 4, blocks: int = 9, temporal: bool = True
+    ) -> None:
+        super().__init__()
+        _expect_counts(width=width, downsamplings=downsamplings, blocks=blocks)
+        self.temporal, self.least = temporal, 2**downsamplings
+        self.features = nn.Sequential(
+            *trunk(6 if temporal else 3, width=width, downsamplings=downsamplings, blocks=blocks)
+        )
+        self.to_rgb = to_rgb(width)
+
+    def forward(self, pose: Tensor, previous: Tensor | None = None) -> Tensor:
+        """Paint the frame whose stick figure this is.
+
+        Args:
+            pose: a drawn stick figure, (B, 3, H, W) in [-1, 1] (the authors' are in [0, 1]);
+                sides are multiples of 2 to the number of downsamplings, and at least twice that.
+            previous: what was painted a frame ago, (B, 3, H, W) in [-1, 1]; for the first frame
+                None, which is a picture of zeros. Not looked at unless ``temporal``.
+
+        Returns:
+            (B, 3, H, W) in [-1, 1].
+        """
+        return self.to_rgb(self.features(stack_previous(self, pose, previous)))
+
+
+class LocalEnhancer(nn.Module):
+    """Twice the resolution: a small network around a global one that sees half the size.
+
+    The global network, without its last convolution, reads the picture averaged to half its sides;
+    its features are added to the enhancer's own (authors' code, ``LocalEnhancer``).
+
+    Args:
+        width: channels at full size; 32 is the published number. The global part has twice as many.
+        blocks: residual blocks of the enhancer; 3 as published.
+        downsamplings, global_blocks: of the global part; 4 and 9 as published.
+        temporal: see :class:`GlobalGenerator`.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 32,
+        blocks: int = 3,
+        downsamplings: int = 4,
+        global_blocks: int = 9,
+        temporal: bool = True,
+    ) -> None:
+        super().__init__()
+        _expect_counts(
+            width=width, blocks=blocks, downsamplings=downsamplings, global_blocks=global_blocks
+        )
+        self.temporal, self.least = temporal, 2 ** (downsamplings + 1)
+        c_in = 6 if temporal else 3
+        self.coarse = nn.Sequential(
+            *trunk(c_in, width=2 * width, downsamplings=downsamplings, blocks=global_blocks)
+        )
+        self.down = nn.Sequential(*stem(c_in, width), *_conv(width, 2 * width, 3, 2, 1))
+        self.up = nn.Sequential(
+            *(ResidualBlock(channels=2 * width) for _ in range(blocks)), *_up(2 * width, width)
+        )
+        self.to_rgb = to_rgb(width)
+
+    def forward(self, pose: Tensor, previous: Tensor | None = None) -> Tensor:
+        """As :meth:`GlobalGenerator.forward`; sides are multiples of one more power of two."""
+        x = stack_previous(self, pose, previous)
+        half = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)  # (B, 3 or 6, H/2, W/2)
+        return self.to_rgb(self.up(self.down(x) + self.coarse(half)))
+
+    def start_from(self, generator: GlobalGenerator) -> None:
+        """Take over a trained global generator's weights, all but those of its last convolution.
+
+        Raises:
+            ValueError: it has other sizes than the global part.
+        """
+        try:
+            self.coarse.load_state_dict(generator.features.state_dict())
+        except RuntimeError:
+            raise ValueError(
+                "generator: expected twice this one's width, and as many downsamplings and "
+                "residual blocks as its global part has"
+            ) from None
+
+
+Generator = GlobalGenerator | LocalEnhancer
+
+
+def feed_back(generator: Generator, skeletons: Tensor, previous: Tensor | None = None) -> Tensor:
+    """Paint frame after frame, each from its stick figure and the frame painted before it.
+
+    G(x_t) stands for G(x_t, G(x_{t-1})). The first frame has a picture of zeros before it. Nothing
+    is detached: with two frames, as in training, the second one's loss also teaches the first.
+
+    Args:
+        generator: one that is ``temporal``; any other paints all frames at once.
+        skeletons: drawn stick figures, (B, 3, T, H, W) in [-1, 1].
+        previous: the frame painted before these, (B, 3, H, W), to go on from.
+
+    Returns:
+        (B, 3, T, H, W) in [-1, 1].
+    """
+    b, t = (expect_shape("skeletons", skeletons, "B 3 T H W")[axis] for axis in "BT")
+    if not generator.temporal:
+        frames = generator(skeletons.transpose(1, 2).flatten(0, 1))  # (B T, 3, H, W)
+        return frames.unflatten(0, (b, t)).transpose(1, 2)
+    painted = []
+    for pose in skeletons.unbind(2):
+        previous = generator(pose, previous)
+        painted.append(previous)
+    return torch.stack(painted, 2)
+
+
+def stack_previous(generator: Generator, pose: Tensor, previous: Tensor | None) -> Tensor:
+    """What the first convolution reads: the stick figure and, if temporal, the previous frame."""
+    b, h, w = (expect_shape("pose", pose, "B 3 H W")[axis] for axis in "BHW")
+    least = generator.least
+    if h % least or w % least or min(h, w) < 2 * least:
+        raise ValueError(
+            f"pose: expected height and width to be multiples of {least} and at least {2 * least}, "
+            f"got {tuple(pose.shape)}"
+        )
+    if not generator.temporal:
+        return pose
+    if previous is None:
+        previous = torch.zeros_like(pose)
+    expect_shape("previous", previous, f"{b} 3 {h} {w}")
+    return torch.cat([pose, previous], 1)  # (B, 6, H, W)
+
+
+def trunk(c_in: int, *, width: int, downsamplings: int, blocks: int) -> list[nn.Module]:
+    """Everything but the last convolution: (B, c_in, H, W) to (B, width, H, W)."""
+    widths = [width * 2**i for i in range(downsamplings + 1)]
+    layers = stem(c_in, width)
+    for narrow, wide in itertools.pairwise(widths):
+        layers += _conv(narrow, wide, 3, 2, 1)
+    layers += [ResidualBlock(channels=widths[-1]) for _ in range(blocks)]
+    for narrow, wide in reversed(list(itertools.pairwise(widths))):
+        layers += _up(wide, narrow)
+    return layers
+
+
+def stem(c_in: int, width: int) -> list[nn.Module]:
+    """The first convolution, of 7x7 pixels, on a picture that is mirrored at its edges."""
+    return [nn.ReflectionPad2d(3), *_conv(c_in, width, 7)]
+
+
+def to_rgb(width: int) -> nn.Sequential:
+    """The last convolution: features (B, width, H, W) to a picture (B, 3, H, W) in [-1, 1]."""
+    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, padding)
+    return [conv, nn.InstanceNorm2d(c_out), nn.ReLU(inplace=True)]
+
+
+def _up(c_in: int, c_out: int) -> list[nn.Module]:
+    conv = nn.ConvTranspose2d(c_in, c_out, 3, 2, 1, output_padding=1)
+    return [conv, nn.InstanceNorm2d(c_out), nn.ReLU(inplace=True)]
+
+
+def _expect_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        expect_positive(name, count)

@@ -1,0 +1,286 @@
+"""Stage 1: one step of each player, and the loop over pairs of frames."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vidgen_lite.checks import expect_shape
+from vidgen_lite.everybody_dance_now.discriminator import (
+    MultiscaleDiscriminator,
+    features,
+    scores,
+)
+from vidgen_lite.everybody_dance_now.footage import Footage
+from vidgen_lite.everybody_dance_now.generator import (
+    Generator,
+    GlobalGenerator,
+    LocalEnhancer,
+    feed_back,
+)
+from vidgen_lite.everybody_dance_now.losses import (
+    PerceptualLoss,
+    feature_matching_loss,
+    perceptual_loss,
+    smooth_loss,
+    stage_1_objective,
+)
+from vidgen_lite.everybody_dance_now.perceptual import load_perceptual
+from vidgen_lite.everybody_dance_now.settings import Settings
+from vidgen_lite.training import (
+    State,
+    average_gradients,
+    average_record,
+    make_accelerator,
+    prepare,
+    process_slice,
+    step_generator,
+    to_float,
+    update_average,
+)
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Batch(NamedTuple):
+    """Pairs of frames in a row, (B, 3, 2, H, W) in [-1, 1], and their stick figures, likewise."""
+
+    video: Tensor
+    skeleton: Tensor
+
+
+class Judged(NamedTuple):
+    """D's maps, by scale and level: of the real frames, and of the painted ones."""
+
+    real: list[list[Tensor]]
+    fake: list[list[Tensor]]
+
+
+def new_state(settings: Settings) -> State:
+    """Make the networks and optimisers of a run; the same seed gives the same weights."""
+    torch.manual_seed(settings.seed)
+    generator = new_generator(settings)
+    discriminator = MultiscaleDiscriminator(
+        width=settings.discriminator_width,
+        scales=settings.scales,
+        frames=2 if settings.temporal else 1,
+    )
+    models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
+    for model in models.values():
+        initialise(model)
+        model.to(memory_format=torch.channels_last)
+    if settings.average_decay:
+        models["average"] = copy.deepcopy(generator).requires_grad_(False)
+    optimizers = {
+        name: adam(models[name], settings.learning_rate, settings.beta1)
+        for name in ("generator", "discriminator")
+    }
+    return State("everybody_dance_now stage 1", models, optimizers, settings)
+
+
+def new_generator(settings: Settings) -> Generator:
+    """The generator that the settings ask for, on whatever device is in force."""
+    sizes: dict[str, Any] = {
+        "width": settings.width,
+        "downsamplings": settings.downsamplings,
+        "temporal": settings.temporal,
+    }
+    if settings.generator == "global":
+        return GlobalGenerator(**sizes, blocks=settings.blocks)
+    return LocalEnhancer(**sizes, blocks=settings.enhancer_blocks, global_blocks=settings.blocks)
+
+
+@torch.no_grad()
+def initialise(network: nn.Module) -> None:
+    """Draw weights as the authors do: N(0, 0.02), in batch norm N(1, 0.02), biases 0."""
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.conv._ConvNd):
+            layer.weight.normal_(0, 0.02)
+            if layer.bias is not None:
+                layer.bias.zero_()
+        elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            layer.weight.normal_(1, 0.02)
+            layer.bias.zero_()
+
+
+def adam(network: nn.Module, rate: float, beta1: float) -> torch.optim.Adam:
+    """Adam for a network's weights, in one kernel for all of them."""
+    return torch.optim.Adam(network.parameters(), rate, (beta1, 0.999), fused=True)
+
+
+def judge(discriminator: nn.Module, batch: Batch, fake: Tensor) -> Judged:
+    """Let D look at the real and at the painted frames: once, for both players' losses.
+
+    The painted frames are not detached, since G's gradient has to come back through them. Each
+    player's loss then goes back to that player's own weights and to no others (``inputs`` in the
+    steps): G's passes through D as if D were frozen, and D's ends at D as if the frames were
+    detached. So D looks at every frame once a step, where two steps that know nothing of each
+    other look twice.
+
+    FBF's D judges single frames: the pairs are taken apart.
+    """
+    films = (batch.skeleton, batch.video, fake)
+    if discriminator.frames == 1:
+        films = tuple(film.transpose(1, 2).flatten(0, 1).unsqueeze(2) for film in films)
+    skeleton, real, painted = films
+    return Judged(discriminator(skeleton, real), discriminator(skeleton, painted))
+
+
+def generator_step(
+    state: State,
+    batch: Batch,
+    fake: Tensor,
+    judged: Judged,
+    network: nn.Module | None,
+    accelerator: Accelerator,
+) -> dict[str, Tensor]:
+    """Teach G with the frames it has painted; D stays as it is, and collects no gradient.
+
+    Comes before D's step: once D's weights have changed, what it saw is gone.
+
+    Args:
+        state: the run.
+        batch: the real pairs.
+        fake: what G painted, (B, 3, 2, H, W), the second frame from the first.
+        judged: from :func:`judge`.
+        network: the features of L_P; None if its weight is 0.
+        accelerator: precision and processes.
+    """
+    settings, generator = state.settings, state.models["generator"]
+    with accelerator.autocast():
+        loss = stage_1_objective(
+            smooth_loss(scores(judged.real), scores(judged.fake), kind=settings.loss),
+            feature_matching_loss(features(judged.real), features(judged.fake)),
+            seen_differences(network, batch.video, fake),
+            F.l1_loss(fake, batch.video),
+            feature_weight=settings.feature_weight,
+            perceptual_weight=settings.perceptual_weight,
+            pixel_weight=settings.pixel_weight,
+        )
+    state.optimizers["generator"].zero_grad()
+    # The graph is kept: D's loss still has to go back through its part of it.
+    accelerator.backward(loss.total, inputs=list(generator.parameters()), retain_graph=True)
+    average_gradients(accelerator, generator)
+    state.optimizers["generator"].step()
+    if settings.average_decay:
+        follow(state, settings.average_decay)
+    return {
+        "g_smooth": loss.smooth,
+        "g_features": loss.feature_matching,
+        "g_perceptual": loss.perceptual,
+        "g_l1": loss.pixels,
+    }
+
+
+def discriminator_step(state: State, judged: Judged, accelerator: Accelerator) -> dict[str, Tensor]:
+    """Teach all D_k to tell real from painted, by what they have just seen; G is not touched."""
+    discriminator = state.models["discriminator"]
+    with accelerator.autocast():
+        loss = smooth_loss(scores(judged.real), scores(judged.fake), kind=state.settings.loss)
+    state.optimizers["discriminator"].zero_grad()
+    accelerator.backward(loss.discriminator, inputs=list(discriminator.parameters()))
+    average_gradients(accelerator, discriminator)
+    state.optimizers["discriminator"].step()
+    return {"d_real": loss.real, "d_fake": loss.fake}
+
+
+def seen_differences(network: nn.Module | None, real: Tensor, fake: Tensor) -> list[PerceptualLoss]:
+    """L_P of each of two frames, (B, 3, 2, H, W), seen in one pass; nothing without a network."""
+    if network is None:
+        return []
+    with torch.no_grad():
+        wanted = network(torch.cat(real.unbind(2)))  # maps of (2 B, C, h, w), first frames first
+    made = network(torch.cat(fake.unbind(2)))
+    weights: Any = network.weights
+    b = len(real)
+    return [
+        perceptual_loss([m[part] for m in wanted], [m[part] for m in made], weights)
+        for part in (slice(0, b), slice(b, None))
+    ]
+
+
+def follow(state: State, decay: float) -> None:
+    """Let the averaged generator follow: closely at first, so that it forgets the first weights."""
+    decay = min(decay, (1 + state.step) / (10 + state.step))
+    update_average(state.models["average"], state.models["generator"], decay)
+
+
+def set_rate(state: State) -> None:
+    """The rate of this step: constant over the first half of all steps, then along a line to 0."""
+    settings = state.settings
+    left = 1 - state.step / settings.steps
+    rate = settings.learning_rate * (min(1.0, 2 * left) if settings.decay else 1.0)
+    for optimizer in state.optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+def features_of(
+    settings: Any, network: nn.Module | None, accelerator: Accelerator
+) -> nn.Module | None:
+    """The network of L_P on the device: the one given, else the settings'; None at weight 0."""
+    if settings.perceptual_weight == 0:
+        return None
+    if network is None:
+        network = load_perceptual(settings.features, steps=settings.feature_steps)
+    return network.to(accelerator.device)
+
+
+def train(
+    state: State,
+    footage: Footage,
+    *,
+    network: nn.Module | None = None,
+    accelerator: Accelerator | None = None,
+) -> Iterator[dict[str, float]]:
+    """Train until ``settings.steps`` and yield one record of named losses a step.
+
+    Args:
+        state: from :func:`new_state`, or resumed from a checkpoint.
+        footage: films of the one person.
+        network: the features of L_P; those of the settings if not given.
+        accelerator: device, precision and processes; made anew if not given.
+
+    Raises:
+        ValueError: films of another size, or without two frames in a row that show somebody.
+    """
+    settings = state.settings
+    h, w = settings.size
+    expect_shape("footage.video", footage.video, f"N 3 T {h} {w}")
+    pairs = footage.pairs
+    if len(pairs) == 0:
+        raise ValueError("footage: expected two frames in a row that show somebody, got none")
+    accelerator = accelerator or make_accelerator()
+    prepare(state, accelerator)
+    share = process_slice(accelerator, settings.batch_size)
+    network = features_of(settings, network, accelerator)
+    while state.step < settings.steps:
+        set_rate(state)
+        random = step_generator(settings.seed, state.step)
+        index = torch.randint(len(pairs), (settings.batch_size,), generator=random)[share]
+        batch = pick(footage, pairs[index], accelerator.device)
+        with accelerator.autocast():
+            fake = feed_back(state.models["generator"], batch.skeleton)
+            judged = judge(state.models["discriminator"], batch, fake)
+        record = generator_step(state, batch, fake, judged, network, accelerator)
+        record |= discriminator_step(state, judged, accelerator)
+        state.step += 1
+        yield {"step": state.step, **average_record(accelerator, record)}
+
+
+def pick(footage: Footage, pairs: Tensor, device: torch.device | str = "cpu") -> Batch:
+    """Put pairs of frames, (B, 2) film and first frame, on the device as floats in [-1, 1]."""
+    n, t = pairs.unbind(1)
+    return Batch(
+        *(
+            # (B, 2, 3, H, W) -> (B, 3, 2, H, W)
+            to_float(films[n[:, None], :, t[:, None] + torch.arange(2)]).to(device).transpose(1, 2)
+            for films in (footage.video, footage.skeleton)
+        )
+    )
