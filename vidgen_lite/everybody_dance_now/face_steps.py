@@ -114,7 +114,7 @@ def new_state(settings: FaceSettings) -> State:
     models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
         initialise(model)
-        model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if settings.average_decay:
         models["average"] = copy.deepcopy(generator).requires_grad_(False)
     optimizers = {

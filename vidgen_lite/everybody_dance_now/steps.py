@@ -74,7 +74,7 @@ def new_state(settings: Settings) -> State:
     models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
         initialise(model)
-        model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if settings.average_decay:
         models["average"] = copy.deepcopy(generator).requires_grad_(False)
     optimizers = {
@@ -125,9 +125,9 @@ def judge(discriminator: nn.Module, batch: Batch, fake: Tensor) -> Judged:
 
     FBF's D judges single frames: the pairs are taken apart.
     """
-    films = (batch.skeleton, batch.video, fake)
+    films = [batch.skeleton, batch.video, fake]
     if discriminator.frames == 1:
-        films = tuple(film.transpose(1, 2).flatten(0, 1).unsqueeze(2) for film in films)
+        films = [film.transpose(1, 2).flatten(0, 1).unsqueeze(2) for film in films]
     skeleton, real, painted = films
     return Judged(discriminator(skeleton, real), discriminator(skeleton, painted))
 
