@@ -111,8 +111,8 @@ DATA = ("puppets", "balance")
 def enhanced(settings: Settings) -> Settings:
     """The settings of the stage that follows the global one: twice the size, local enhancer.
 
-    lambda_P is doubled, as in the authors' code. Start it from the trained global generator:
-    ``new_state(enhanced(settings)).models["generator"].start_from(generator)``.
+    lambda_P is doubled, as in the authors' code. Make its state with
+    ``new_state`` and let its generator ``start_from`` the trained global one.
 
     Raises:
         ValueError: an odd width, or settings that are enhanced already.
