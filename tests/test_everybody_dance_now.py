@@ -29,6 +29,7 @@ from vidgen_lite.everybody_dance_now import (
     stage_2_objective,
 )
 from vidgen_lite.everybody_dance_now.discriminator import features, scores
+from vidgen_lite.everybody_dance_now.layers import InstanceNorm, ToColours
 from vidgen_lite.training import PRESETS
 
 
@@ -148,16 +149,15 @@ def test_a_patch_is_seventy_pixels_wide():
 def test_norms_stand_where_the_authors_code_has_them():
     model = GlobalGenerator(width=2, downsamplings=1, blocks=1)
     assert [type(layer) for layer in model.features] == [
-        nn.ReflectionPad2d, nn.Conv2d, nn.InstanceNorm2d, nn.ReLU,
-        nn.Conv2d, nn.InstanceNorm2d, nn.ReLU,
+        nn.ReflectionPad2d, nn.Conv2d, InstanceNorm, nn.ReLU,
+        nn.Conv2d, InstanceNorm, nn.ReLU,
         type(model.features[7]),
-        nn.ConvTranspose2d, nn.InstanceNorm2d, nn.ReLU,
+        nn.ConvTranspose2d, InstanceNorm, nn.ReLU,
     ]  # fmt: skip
-    block = [nn.ReflectionPad2d, nn.Conv2d, nn.InstanceNorm2d]
+    block = [nn.ReflectionPad2d, nn.Conv2d, InstanceNorm]
     assert [type(layer) for layer in model.features[7].change] == [*block, nn.ReLU, *block]
-    assert [type(layer) for layer in model.to_rgb] == [nn.ReflectionPad2d, nn.Conv2d, nn.Tanh]
-    assert not any(m.affine for m in model.modules() if isinstance(m, nn.InstanceNorm2d))
-    for norm, kind in (("instance", nn.InstanceNorm2d), ("batch", nn.BatchNorm2d)):
+    assert [type(layer) for layer in model.to_rgb] == [nn.ReflectionPad2d, ToColours, nn.Tanh]
+    for norm, kind in (("instance", InstanceNorm), ("batch", nn.BatchNorm2d)):
         levels = [
             list(level) for level in PatchDiscriminator(c_in=3, width=2, norm=norm).levels[:4]
         ]
@@ -312,6 +312,37 @@ def test_the_face_networks_need_both_the_figure_and_the_face():
 def test_what_cannot_be_is_refused(call, message: str):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+# ---- Two layers that are torch's own in less time ------------------------------------------------
+
+
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_our_instance_norm_is_torchs_gradient_included(order: torch.memory_format):
+    x = (noise(2, 3, 5, 7) * 4 + 1).contiguous(memory_format=order).requires_grad_()
+    weights = noise(2, 3, 5, 7, seed=1)
+    (ours,) = torch.autograd.grad((InstanceNorm(3)(x) * weights).sum(), x)
+    (theirs,) = torch.autograd.grad((nn.InstanceNorm2d(3)(x) * weights).sum(), x)
+    torch.testing.assert_close(InstanceNorm(3)(x), nn.InstanceNorm2d(3)(x), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-6)
+    assert torch.autograd.gradcheck(InstanceNorm(3), x.detach().double().requires_grad_())
+    with pytest.raises(ValueError, match=r"x: expected \(B, 3, H, W\) of at least 2 pixels, got"):
+        InstanceNorm(3)(noise(2, 3, 1, 1))
+
+
+def test_our_convolution_to_colours_is_torchs_gradient_included():
+    torch.manual_seed(0)
+    ours, theirs = ToColours(4, 3, 7), nn.Conv2d(4, 3, 7)
+    theirs.load_state_dict(ours.state_dict())
+    x = noise(2, 4, 12, 15).requires_grad_()
+    torch.testing.assert_close(ours(x), theirs(x), rtol=1e-4, atol=1e-5)
+    weights = noise(2, 3, 6, 9, seed=1)
+    found, wanted = (
+        torch.autograd.grad((layer(x) * weights).sum(), (x, *layer.parameters()))
+        for layer in (ours, theirs)
+    )
+    for mine, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-4, atol=1e-4)
 
 
 # ---- Losses --------------------------------------------------------------------------------------

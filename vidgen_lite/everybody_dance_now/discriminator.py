@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
+from vidgen_lite.everybody_dance_now.layers import InstanceNorm
 
 NORMS = ("instance", "batch")
 LEVELS = 4  # convolutions before the one that scores
@@ -34,14 +35,14 @@ class PatchDiscriminator(nn.Module):
         expect_positive("c_in", c_in)
         expect_positive("width", width)
         expect_choice("norm", norm, NORMS)
-        make = nn.InstanceNorm2d if norm == "instance" else nn.BatchNorm2d
+        make = InstanceNorm if norm == "instance" else nn.BatchNorm2d
         channels = [c_in, *(width * 2**i for i in range(LEVELS))]
         self.levels = nn.ModuleList()
         for i, (narrow, wide) in enumerate(itertools.pairwise(channels)):
             level: list[nn.Module] = [nn.Conv2d(narrow, wide, 4, 2 if i < LEVELS - 1 else 1, 2)]
             if i > 0:
                 level.append(make(wide))
-            self.levels.append(nn.Sequential(*level, nn.LeakyReLU(0.2, inplace=True)))
+            self.levels.append(nn.Sequential(*level, nn.LeakyReLU(0.2)))
         self.levels.append(nn.Conv2d(channels[-1], 1, 4, 1, 2))
 
     def forward(self, pictures: Tensor) -> list[Tensor]:

@@ -37,6 +37,7 @@ from vidgen_lite.everybody_dance_now.losses import (
 from vidgen_lite.everybody_dance_now.settings import FaceSettings
 from vidgen_lite.everybody_dance_now.steps import (
     adam,
+    channels_last,
     features_of,
     follow,
     initialise,
@@ -113,8 +114,7 @@ def new_state(settings: FaceSettings) -> State:
     discriminator = FaceDiscriminator(width=settings.discriminator_width, norm=settings.norm)
     models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
-        initialise(model)
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        initialise(channels_last(model))
     if settings.average_decay:
         models["average"] = copy.deepcopy(generator).requires_grad_(False)
     optimizers = {

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_positive, expect_shape
+from vidgen_lite.everybody_dance_now.layers import InstanceNorm, ToColours
 
 
 class ResidualBlock(nn.Module):
@@ -200,17 +201,17 @@ def stem(c_in: int, width: int) -> list[nn.Module]:
 
 def to_rgb(width: int) -> nn.Sequential:
     """The last convolution: features (B, width, H, W) to a picture (B, 3, H, W) in [-1, 1]."""
-    return nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+    return nn.Sequential(nn.ReflectionPad2d(3), ToColours(width, 3, 7), nn.Tanh())
 
 
 def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
     conv = nn.Conv2d(c_in, c_out, kernel, stride, padding)
-    return [conv, nn.InstanceNorm2d(c_out), nn.ReLU(inplace=True)]
+    return [conv, InstanceNorm(c_out), nn.ReLU()]
 
 
 def _up(c_in: int, c_out: int) -> list[nn.Module]:
     conv = nn.ConvTranspose2d(c_in, c_out, 3, 2, 1, output_padding=1)
-    return [conv, nn.InstanceNorm2d(c_out), nn.ReLU(inplace=True)]
+    return [conv, InstanceNorm(c_out), nn.ReLU()]
 
 
 def _expect_counts(**counts: int) -> None:

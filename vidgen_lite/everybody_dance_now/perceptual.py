@@ -44,14 +44,13 @@ class PuppetFeatures(nn.Module):
         width: channels at full size; twice as many after each halving.
 
     Attributes:
-        weights: 1/4 for each of the four levels, whose maps are brought to a mean of 1 at the end
-            of training.
+        weights: such that the four levels count alike: 1/4 over the mean of a level's map, which
+            is measured at the end of training. Before that, 1/4.
 
     Raises:
         ValueError: a width below 1.
     """
 
-    weights = (1 / LEVELS,) * LEVELS
     means: Tensor
 
     def __init__(self, *, width: int = 16) -> None:
@@ -78,7 +77,12 @@ class PuppetFeatures(nn.Module):
         for level in self.levels:
             frames = level(frames)
             maps.append(frames)
-        return [map_ / mean for map_, mean in zip(maps, self.means, strict=True)]
+        return maps
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """How much each level counts in L_P."""
+        return tuple(1 / (LEVELS * mean) for mean in self.means.tolist())
 
     def tasks(self, frames: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Log heat-maps of the joints (B, 18, H/2, W/2), the blur's logits (B, 4), and the maps."""
@@ -139,7 +143,7 @@ def train_puppet_features(
         schedule.step()
         means = torch.stack([map_.detach().mean() for map_ in maps]).cpu()
         yield {"step": step + 1, "joints": joints.item(), "blur": sharp.item()}
-    network.means.copy_((means * network.means.cpu()).clamp(min=1e-3))
+    network.means.copy_(means.clamp(min=1e-3))
     network.eval().requires_grad_(False)
 
 
