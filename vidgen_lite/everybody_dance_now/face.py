@@ -83,7 +83,7 @@ class FaceDiscriminator(nn.Module):
         return self.judge(torch.cat([pose, face], 1))[-1]
 
 
-def corrected_face(generator: nn.Module, pose: Tensor, face: Tensor) -> Tensor:
+def corrected_face(generator: FaceGenerator, pose: Tensor, face: Tensor) -> Tensor:
     """The painted face with its residual added: G(x)_F + r with r = G_f(x_F, G(x)_F).
 
     Args:

@@ -225,13 +225,14 @@ def train(
     prepare(state, accelerator)
     share = process_slice(accelerator, settings.batch_size)
     network = features_of(settings, network, accelerator)
+    generator: Any = state.models["generator"]
     while state.step < settings.steps:
         set_rate(state)
         random = step_generator(settings.seed, state.step)
         index = torch.randint(n, (settings.batch_size,), generator=random)[share]
         batch = Faces(*(to_float(kind[index]).to(accelerator.device) for kind in faces))
         with accelerator.autocast():
-            face = corrected_face(state.models["generator"], batch.pose, batch.painted)
+            face = corrected_face(generator, batch.pose, batch.painted)
             judged = judge(state.models["discriminator"], batch, face)
         record = generator_step(state, batch, face, judged, network, accelerator)
         record |= discriminator_step(state, judged, accelerator)

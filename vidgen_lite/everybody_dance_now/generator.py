@@ -140,7 +140,7 @@ class LocalEnhancer(nn.Module):
 Generator = GlobalGenerator | LocalEnhancer
 
 
-def feed_back(generator: nn.Module, skeletons: Tensor, previous: Tensor | None = None) -> Tensor:
+def feed_back(generator: Generator, skeletons: Tensor, previous: Tensor | None = None) -> Tensor:
     """Paint frame after frame, each from its stick figure and the frame painted before it.
 
     G(x_t) stands for G(x_t, G(x_{t-1})). The first frame has a picture of zeros before it. Nothing

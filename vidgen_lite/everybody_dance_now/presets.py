@@ -112,7 +112,7 @@ def enhanced(settings: Settings) -> Settings:
     """The settings of the stage that follows the global one: twice the size, local enhancer.
 
     lambda_P is doubled, as in the authors' code. Make its state with
-    ``new_state`` and let its generator ``start_from`` the trained global one.
+    ``new_state``, and let its generator ``start_from`` the trained global one.
 
     Raises:
         ValueError: an odd width, or settings that are enhanced already.
@@ -216,7 +216,7 @@ def _face_films(state: State, faces: Faces) -> torch.Tensor:
     """Sixteen faces, one after the other: painted, corrected, real: (3, 3, 16, S, S)."""
     from vidgen_lite.everybody_dance_now.face import corrected_face
 
-    generator = state.models.get("average", state.models["generator"])
+    generator: Any = state.models.get("average", state.models["generator"])
     device = next(generator.parameters()).device
     some = Faces(*(to_float(kind[:16]) for kind in faces))
     better = corrected_face(generator, some.pose.to(device), some.painted.to(device)).cpu()

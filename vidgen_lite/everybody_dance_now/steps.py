@@ -268,13 +268,14 @@ def train(
     prepare(state, accelerator)
     share = process_slice(accelerator, settings.batch_size)
     network = features_of(settings, network, accelerator)
+    generator: Any = state.models["generator"]
     while state.step < settings.steps:
         set_rate(state)
         random = step_generator(settings.seed, state.step)
         index = torch.randint(len(pairs), (settings.batch_size,), generator=random)[share]
         batch = pick(footage, pairs[index], accelerator.device)
         with accelerator.autocast():
-            fake = feed_back(state.models["generator"], batch.skeleton)
+            fake = feed_back(generator, batch.skeleton)
             judged = judge(state.models["discriminator"], batch, fake)
         record = generator_step(state, batch, fake, judged, network, accelerator)
         record |= discriminator_step(state, judged, accelerator)
