@@ -20,7 +20,7 @@ LECTURES = ("gan_objective", "scene_dynamics", "pose_futures", "everybody_dance_
 COMMAND_LINE = ("vidgen_lite.__main__",)
 AT_THE_ROOT = {
     ".ci", ".github", ".gitignore", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "Makefile",
-    "README.md", "_config.yml", "_toc.yml", "book", "notebooks", "pyproject.toml",
+    "README.md", "_config.yml", "_toc.yml", "book", "homework", "notebooks", "pyproject.toml",
     "requirements.txt", "tests", "vidgen_lite",
 }  # fmt: skip
 
