@@ -47,7 +47,9 @@ def lecture_of(name: str) -> str | None:
 def test_every_module_is_in_the_reference() -> None:
     listed = set(re.findall(r"automodule:: (\S+)", (ROOT / "book" / "api.md").read_text()))
     packages = {name for name in MODULES if MODULES[name].name == "__init__.py"}
-    rooms = {name for name in MODULES if name not in packages and not lecture_of(name)}
+    # Most packages only gather their modules; one that has functions of its own is a room too.
+    empty = {name for name in packages if "\ndef " not in MODULES[name].read_text()}
+    rooms = {name for name in MODULES if name not in empty and not lecture_of(name)}
     lectures = {name for name in packages if lecture_of(name)}
     assert listed == (rooms | lectures) - set(COMMAND_LINE)
 
