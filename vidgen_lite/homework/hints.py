@@ -54,8 +54,9 @@ def _known(question: Mapping[str, Any], outcomes: list[dict[str, Any]]) -> str |
     wrong = failing(question, outcomes)
     for mistake in question["mistakes"]:
         alike = [_alike(a, b) for a, b in zip(mistake["outcomes"], outcomes, strict=True)]
-        right = [i not in wrong for i in range(len(outcomes))]
-        whole = all(a != b for a, b in zip(alike, right, strict=True))
+        whole = all(
+            alike[i] if i in wrong else known is None for i, known in enumerate(mistake["outcomes"])
+        )
         share = sum(alike[i] for i in wrong) / len(wrong) + whole
         if alike[wrong[0]] and share > fit:
             best, fit = mistake["hint"], share
@@ -171,7 +172,7 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if (number := scalar(value)) is not None:
-        return f"{number:.5g}"
+        return f"{number:.0f}" if number.is_integer() and abs(number) < 1e9 else f"{number:.5g}"
     if isinstance(value, dict) and "between" in value:
         low, high = value["between"]
         return f"a number from {low:.4g} to {high:.4g}"

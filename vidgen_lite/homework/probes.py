@@ -132,6 +132,20 @@ def value(answer: Any, args: list[Any]) -> Any:
     return answer
 
 
+def item(answer: Any, args: list[Any]) -> Any:
+    """One entry of an answer that is a dict; ``args`` is its key."""
+    return answer[args[0]]
+
+
+def refuses(answer: Any, args: list[Any]) -> bool:
+    """Whether the answer raises a ValueError."""
+    try:
+        answer(*args)
+    except ValueError:
+        return True
+    return False
+
+
 def change(answer: Any, args: list[Any]) -> Any:
     """Whether a change of settings keeps to the rules, in yes and no.
 
@@ -161,6 +175,8 @@ MEASURES: dict[str, Callable[[Any, list[Any]], Any]] = {
     "gradient": gradient,
     "players": players,
     "value": value,
+    "item": item,
+    "refuses": refuses,
     "change": change,
     "words": words,
 }
@@ -228,7 +244,7 @@ def fingerprint(value: Any) -> str:
 
     For answers found by hand, whole numbers or words: (4, 4) and [4.0, 4] are one answer.
     """
-    if isinstance(value, dict) and "values" in value:
+    if isinstance(value, dict) and value.get("shape"):
         value = value["values"]
     if isinstance(value, list):
         return hashlib.sha256("|".join(map(fingerprint, value)).encode()).hexdigest()[:16]
