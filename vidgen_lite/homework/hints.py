@@ -147,7 +147,8 @@ def _shape(value: Any) -> list[int] | None:
 def _flat(value: Any) -> list[float]:
     if (number := scalar(value)) is not None:
         return [number]
-    return [float(v) for v in (value["values"] if isinstance(value, dict) else value)]
+    numbers = map(scalar, value["values"] if isinstance(value, dict) else value)
+    return [number for number in numbers if number is not None]
 
 
 # Showing values

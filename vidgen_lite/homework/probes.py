@@ -106,11 +106,12 @@ class Linear(nn.Module):
 def players(answer: Any, args: list[Any]) -> Any:
     """Two losses made from a tiny G and D, and whom each of them moves.
 
-    ``args`` are G's matrix, D's matrix, real samples and noise; the answer is called with
-    ``(generator, discriminator, real, z)`` and returns D's loss and G's loss.
+    ``args`` are G's matrix, D's matrix, and what the answer needs besides, such as real samples
+    and noise; it is called with ``(generator, discriminator, *besides)`` and returns D's loss and
+    G's loss.
     """
     generator, discriminator = Linear(args[0]), Linear(args[1])
-    d_loss, g_loss = answer(generator, discriminator, args[2], args[3])
+    d_loss, g_loss = answer(generator, discriminator, *args[2:])
 
     def moves(loss: Tensor, model: Linear) -> Any:
         if not loss.requires_grad:
@@ -125,6 +126,27 @@ def players(answer: Any, args: list[Any]) -> Any:
         "how D's loss moves G": moves(d_loss, generator),
         "how G's loss moves G": moves(g_loss, generator),
     }
+
+
+def replay(answer: Any, args: list[Any]) -> Any:
+    """A loss made with a tiny decoder, and how it moves the memory that the decoder starts from.
+
+    ``args`` are the decoder's matrix, the memory, and what was seen; the answer is called with
+    ``(step, memory, seen)``, where ``step(read, memory)`` gives what is written, and a new memory.
+    """
+    weight, memory, seen = args
+    memory.requires_grad_()
+
+    def step(read: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        after = torch.tanh(memory @ weight + read)
+        return 2 * after, after
+
+    loss = answer(step, memory, seen)
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        return {"the loss": loss, "how it moves the memory": "no gradient"}
+    (found,) = torch.autograd.grad(loss.sum(), [memory], allow_unused=True)
+    moved = torch.zeros_like(memory) if found is None else found
+    return {"the loss": loss, "how it moves the memory": moved}
 
 
 def value(answer: Any, args: list[Any]) -> Any:
@@ -174,6 +196,7 @@ MEASURES: dict[str, Callable[[Any, list[Any]], Any]] = {
     "call": call,
     "gradient": gradient,
     "players": players,
+    "replay": replay,
     "value": value,
     "item": item,
     "refuses": refuses,
@@ -210,7 +233,7 @@ def outcome(answer: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
 def same(expected: Any, came: Any) -> bool:
     """Whether two encoded values agree: equal shapes, and numbers up to rounding.
 
-    A tensor without axes is as good as a number. ``{"between": [low, high]}`` accepts what lies
+    A tensor without axes is as good as a number, and one with one axis as good as a list. ``{"between": [low, high]}`` accepts what lies
     there, and ``{"secret": ...}`` what has this fingerprint.
     """
     if isinstance(expected, dict) and "secret" in expected:
@@ -233,6 +256,12 @@ def same(expected: Any, came: Any) -> bool:
         return here.keys() == there.keys() and all(same(here[key], there[key]) for key in here)
     if isinstance(expected, list) and isinstance(came, dict) and len(came.get("shape", ())) == 1:
         came = came["values"]
+    if (
+        isinstance(came, list)
+        and isinstance(expected, dict)
+        and len(expected.get("shape", ())) == 1
+    ):
+        expected = expected["values"]
     if isinstance(expected, list) and isinstance(came, list):
         pairs = zip(expected, came, strict=False)
         return len(expected) == len(came) and all(same(a, b) for a, b in pairs)
