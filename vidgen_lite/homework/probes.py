@@ -233,8 +233,9 @@ def outcome(answer: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
 def same(expected: Any, came: Any) -> bool:
     """Whether two encoded values agree: equal shapes, and numbers up to rounding.
 
-    A tensor without axes is as good as a number, and one with one axis as good as a list. ``{"between": [low, high]}`` accepts what lies
-    there, and ``{"secret": ...}`` what has this fingerprint.
+    A tensor without axes is as good as a number, and one with one axis as good as a list.
+    ``{"between": [low, high]}`` accepts what lies there, and ``{"secret": ...}`` what has this
+    fingerprint.
     """
     if isinstance(expected, dict) and "secret" in expected:
         return fingerprint(came) == expected["secret"]
