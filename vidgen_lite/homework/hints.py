@@ -75,7 +75,7 @@ def _alike(known: dict[str, Any] | None, came: dict[str, Any]) -> bool:
 def general(expected: Any, came: dict[str, Any]) -> str:
     """A hint for a mistake that nobody foresaw, from how the two values differ."""
     if "missing" in came:
-        return "This gives nothing back yet. Does every way through it end with a return?"
+        return "Nothing is here yet. (If it is a function: does every way end with a return?)"
     if "error" in came:
         return f"It raised {came['error']}: {came['message']} (line {came['line']} of its cell)."
     value = came["value"]
