@@ -9,7 +9,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 CHECK := OMP_NUM_THREADS=1 VIDGEN_PRESET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile
 
-.PHONY: book serve test notebooks address clean
+.PHONY: book serve test notebooks homework grade address clean
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -29,6 +29,16 @@ test: $(INSTALLED)
 # Run the notebooks and keep their outputs (two cores: about an hour and a half at the laptop preset).
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py --preset $(PRESET) $(NOTEBOOKS)
+
+# From the homeworks' sources: the students' notebooks, and in _build/homework what a teacher needs.
+homework: $(INSTALLED)
+	@$(BIN)/python homework/build.py
+
+# Grade a folder of notebooks offline: make grade SUBMISSIONS=folder (and OUT=folder, HOMEWORK=1)
+grade: $(INSTALLED)
+	@test -n "$(SUBMISSIONS)" || { echo "Which folder? make grade SUBMISSIONS=folder"; exit 2; }
+	@test -d _build/homework || $(BIN)/python homework/build.py
+	@$(BIN)/python homework/grade.py "$(SUBMISSIONS)" $(if $(OUT),--out "$(OUT)") $(if $(HOMEWORK),--homework $(HOMEWORK))
 
 # Say where the course lives, everywhere at once: make address URL=https://github.com/me/course
 address: $(INSTALLED)

@@ -2,7 +2,8 @@
 
 * ``notebooks/homework/1_gan_objective.ipynb``: the student's notebook;
 * ``vidgen_lite/homework/1_gan_objective.json``: what its checks ask, and the hints;
-* ``_build/homework/1_gan_objective/``: the solution as a notebook, the hidden tests, the rubric.
+* ``_build/homework/1_gan_objective/``: the solution as a notebook, the hidden tests, the rubric,
+  the archive to hand out, and the autograder for Gradescope.
 
 The first two are committed, and a test holds that they are those of the sources. The hidden tests
 ask with other numbers; ``HOMEWORK_SEED`` in the environment gives a class numbers of its own.
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from gradescope import archive, autograder
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from source import (
@@ -192,9 +194,9 @@ def text_of(value: dict[str, Any] | NotebookNode) -> str:
     """What is written to a file, the same at every run."""
     if isinstance(value, NotebookNode):
         return str(nbformat.writes(value)).rstrip("\n") + "\n"
-    asked = value["questions"]
-    lines = [json.dumps(q, ensure_ascii=False, allow_nan=False) for q in asked]
-    return f'{{"homework": {value["homework"]}, "questions": [\n' + ",\n".join(lines) + "\n]}\n"
+    lines = [json.dumps(q, ensure_ascii=False, allow_nan=False) for q in value["questions"]]
+    rest = json.dumps({k: v for k, v in value.items() if k != "questions"}, ensure_ascii=False)
+    return f'{rest[:-1]}, "questions": [\n' + ",\n".join(lines) + "\n]}\n"
 
 
 def rubric(path: Path) -> str:
@@ -206,6 +208,16 @@ def rubric(path: Path) -> str:
             parts.append(f"## {question.id} {question.title} ({question.points} points)\n")
             parts.append(f"{question.rubric}\n\nA good answer:\n\n{model}\n")
     return "\n".join(parts)
+
+
+def hidden_tests(path: Path) -> dict[str, Any]:
+    """All that grading needs of a homework, in one piece."""
+    asked = questionnaire(path, seed=hidden_seed(), hidden=True)
+    for question in asked["questions"]:
+        source = questions(path)[question["id"]]
+        question |= {"judge": source.judge, "rubric": source.rubric}
+    first = [c.text for c in cells(path) if c.kind == "" and c.text.startswith("# Setup")]
+    return {**asked, "setup": first}
 
 
 def committed(path: Path) -> dict[Path, str]:
@@ -225,17 +237,30 @@ def kept(path: Path, into: Path = KEPT) -> dict[Path, str]:
     folder = into / path.stem
     return {
         folder / f"{path.stem}.ipynb": text_of(notebook(path, solved=True)),
-        folder / "hidden.json": text_of(questionnaire(path, seed=hidden_seed(), hidden=True)),
+        folder / "hidden.json": text_of(hidden_tests(path)),
         folder / "rubric.md": rubric(path),
+    }
+
+
+def archives(made: dict[Path, str]) -> dict[Path, bytes]:
+    """From the files that a source makes: the archive to hand out, and Gradescope's autograder."""
+    student, hidden = (
+        next(f for f in made if f.match(p)) for p in ("homework/*.ipynb", "hidden.json")
+    )
+    return {
+        hidden.with_name(f"{student.stem}_hand_out.zip"): archive({student.name: made[student]}),
+        hidden.with_name(f"{student.stem}_autograder.zip"): autograder(made[hidden]),
     }
 
 
 def main() -> None:
     """Write everything."""
     for path in sources():
-        for file, text in (committed(path) | kept(path)).items():
+        made = committed(path) | kept(path)
+        whole = {file: text.encode() for file, text in made.items()} | archives(made)
+        for file, content in whole.items():
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
+            file.write_bytes(content)
             print(f"homework: {file.relative_to(ROOT)}")
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from build import PUBLIC_SEED, hidden_seed, questionnaire, wrong_answer
+from grade import points
 from source import Question, answers, hint, questions, run, sources
 
-from vidgen_lite.homework.hints import explain, failing
+from vidgen_lite.homework.hints import explain
 from vidgen_lite.homework.probes import encode, outcome
 
 Trial = tuple[Question, Any, dict[str, Any], dict[str, Any]]
@@ -29,18 +30,6 @@ class Kill(NamedTuple):
     named: bool
     points: float
     hint: str
-
-
-def points(asked: dict[str, Any], outcomes: list[dict[str, Any]]) -> float:
-    """The share of a question's points, from 0 to 1.
-
-    Nothing unless all probes without a share are met; those with one count on top.
-    """
-    wrong = set(failing(asked, outcomes))
-    shares = {i: probe["share"] for i, probe in enumerate(asked["probes"])}
-    if any(i in wrong for i, share in shares.items() if share == 0):
-        return 0.0
-    return 1 - sum(share for i, share in shares.items() if i in wrong)
 
 
 def put(asked: dict[str, Any], answer: Any) -> list[dict[str, Any]]:

@@ -59,7 +59,7 @@ def decode(value: Any) -> Any:
         return torch.tensor(numbers).reshape(value["shape"])
     if isinstance(value, dict) and "items" in value:
         return {key: decode(item) for key, item in value["items"].items()}
-    return value
+    return ... if value == {"other": "ellipsis"} else value
 
 
 def _number(value: float) -> Any:
@@ -222,7 +222,8 @@ def outcome(answer: Any, probe: Mapping[str, Any]) -> dict[str, Any]:
     except (NotImplementedError, NotAnswered):
         return {"missing": True}
     except Exception as error:
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.name != "outcome"]
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [f.lineno for f in frames if f.name not in ("outcome", "too_long")]
         told = str(error).splitlines()[0][:200] if str(error) else ""
         return {"error": type(error).__name__, "message": told, "line": lines[-1] if lines else 0}
 
