@@ -10,11 +10,13 @@ from __future__ import annotations
 import hashlib
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from vidgen_lite.homework.networks import face_stage, players, replay
 
 LARGEST = 20_000  # values of a tensor that are compared; no question asks for as many
 RELATIVE, ABSOLUTE = 2e-4, 2e-5  # wide enough for float32 and another order of summing
@@ -82,8 +84,8 @@ def call(answer: Any, args: list[Any]) -> Any:
 
 
 def gradient(answer: Any, args: list[Any]) -> Any:
-    """The gradients of the summed result in every tensor of decimal numbers."""
-    inputs = [a.requires_grad_() for a in args if isinstance(a, Tensor) and a.is_floating_point()]
+    """The gradients of the summed result in every tensor of decimal numbers, also in lists."""
+    inputs = [a.requires_grad_() for a in tensors(args) if a.is_floating_point()]
     value = answer(*args)
     if not isinstance(value, Tensor) or not value.requires_grad:
         return "no gradient"
@@ -91,62 +93,13 @@ def gradient(answer: Any, args: list[Any]) -> Any:
     return [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, found, strict=True)]
 
 
-class Linear(nn.Module):
-    """A network of one matrix, so small that its gradients can be written down."""
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Points (B, n) to points (B, m)."""
-        return torch.tanh(x @ self.weight) * 3
-
-
-def players(answer: Any, args: list[Any]) -> Any:
-    """Two losses made from a tiny G and D, and whom each of them moves.
-
-    ``args`` are G's matrix, D's matrix, and what the answer needs besides, such as real samples
-    and noise; it is called with ``(generator, discriminator, *besides)`` and returns D's loss and
-    G's loss.
-    """
-    generator, discriminator = Linear(args[0]), Linear(args[1])
-    d_loss, g_loss = answer(generator, discriminator, *args[2:])
-
-    def moves(loss: Tensor, model: Linear) -> Any:
-        if not loss.requires_grad:
-            return "no gradient"
-        (found,) = torch.autograd.grad(loss, [model.weight], retain_graph=True, allow_unused=True)
-        return torch.zeros_like(model.weight) if found is None else found
-
-    return {
-        "D's loss": d_loss,
-        "G's loss": g_loss,
-        "how D's loss moves D": moves(d_loss, discriminator),
-        "how D's loss moves G": moves(d_loss, generator),
-        "how G's loss moves G": moves(g_loss, generator),
-    }
-
-
-def replay(answer: Any, args: list[Any]) -> Any:
-    """A loss made with a tiny decoder, and how it moves the memory that the decoder starts from.
-
-    ``args`` are the decoder's matrix, the memory, and what was seen; the answer is called with
-    ``(step, memory, seen)``, where ``step(read, memory)`` gives what is written, and a new memory.
-    """
-    weight, memory, seen = args
-    memory.requires_grad_()
-
-    def step(read: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        after = torch.tanh(memory @ weight + read)
-        return 2 * after, after
-
-    loss = answer(step, memory, seen)
-    if not isinstance(loss, Tensor) or not loss.requires_grad:
-        return {"the loss": loss, "how it moves the memory": "no gradient"}
-    (found,) = torch.autograd.grad(loss.sum(), [memory], allow_unused=True)
-    moved = torch.zeros_like(memory) if found is None else found
-    return {"the loss": loss, "how it moves the memory": moved}
+def tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in lists of lists."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from tensors(item)
 
 
 def value(answer: Any, args: list[Any]) -> Any:
@@ -196,6 +149,7 @@ MEASURES: dict[str, Callable[[Any, list[Any]], Any]] = {
     "call": call,
     "gradient": gradient,
     "players": players,
+    "face_stage": face_stage,
     "replay": replay,
     "value": value,
     "item": item,
