@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 COURSE = HERE if (HERE / "vidgen_lite").is_dir() else HERE.parent  # in the archive, or at home
 sys.path.insert(0, str(COURSE))  # the grader's library is the worker's
+PATIENCE = 3  # seconds by the clock for each second of work: the machine may be busy
+TOO_LONG = int(signal.SIGXCPU)  # ends a process that has worked for as long as it may
 TRIAL = [sys.executable, "-c", "import torch"]
 OPEN = (
     "This machine could not shut the submissions in: they ran with limits on time, memory and "
@@ -55,8 +58,8 @@ def run(job: dict[str, Any]) -> tuple[list[Any], str]:
     """Run a job in a room of its own.
 
     Args:
-        job: for ``worker.py``; its ``limits`` are ``seconds``, ``seconds_each`` (a cell, and each
-            question put to it), ``memory``, ``output`` (in bytes) and ``processes``.
+        job: for ``worker.py``; its ``limits`` are ``seconds`` of work, ``seconds_each`` (a
+            cell, and each question put to it), ``memory``, ``output`` (in bytes) and ``processes``.
 
     Returns:
         The lines of JSON that came, and why it ended early ("" if it did not).
@@ -80,13 +83,15 @@ def run(job: dict[str, Any]) -> tuple[list[Any], str]:
             start_new_session=True,
         )
         try:
-            code, why = process.wait(limits["seconds"]), ""
+            code = process.wait(PATIENCE * limits["seconds"])
         except subprocess.TimeoutExpired:
-            code, why = 0, f"stopped after {limits['seconds']} seconds"
+            code = TOO_LONG
         end(process)
         told.seek(0)
         lines = told.read(limits["output"]).split(b"\n")
-    return [read(line) for line in lines], why or ("its process ended early" if code else "")
+    if code in (TOO_LONG, 128 + TOO_LONG, -TOO_LONG):
+        return [read(line) for line in lines], f"stopped after {limits['seconds']} seconds"
+    return [read(line) for line in lines], "its process ended early" if code else ""
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

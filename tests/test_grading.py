@@ -29,7 +29,7 @@ import source  # noqa: E402
 from grade import Graded, Grader, Limits, class_of, gradebook, homework_of, write  # noqa: E402
 from submissions import submissions  # noqa: E402
 
-LIMITS = Limits(seconds=20, seconds_each=3)
+LIMITS = Limits(seconds=8, seconds_each=2)
 SHUT_IN = pytest.mark.skipif(not sandbox.available(), reason="no namespaces here")
 
 
@@ -179,7 +179,7 @@ def test_late_renamed_and_stripped_notebooks_earn_the_same(graded: dict[str, Gra
     [
         ("crashes", [4, 0, 0, 0], "its process ended early"),
         ("loops", [4, 0, 2, None], "9.2 raised TimeoutError"),
-        ("never_stops", [4, 0, 0, 0], "stopped after 20 seconds"),
+        ("never_stops", [4, 0, 0, 0], "stopped after 8 seconds"),
         ("prints", [4, 0, 2, None], "9.2 raised TimeoutError"),
         ("fills_the_disk", [4, 0, 2, None], "9.2 raised OSError"),
         ("eats_memory", [4, 0, 2, None], "9.2 raised MemoryError"),
