@@ -146,7 +146,8 @@ class Grader:
             asked = {"id": "", "name": "judge", "code": question["judge"], "probes": [probe]}
             job = {"limits": self.limits, "setup": self.setup, "answers": [asked]}
             came, reason = sandbox.run(job)
-            found = came[0]["outcomes"][0] if came[0] else {"message": reason}
+            none: dict[str, Any] = {"message": reason}
+            found = came[0]["outcomes"][0] if came[0] else none
             passed, said = found.get("value") or (False, f"The trial failed: {found['message']}")
             self._judged[key] = bool(passed), said
         return self._judged[key]

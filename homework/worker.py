@@ -61,9 +61,9 @@ def limit(limits: dict[str, int]) -> None:
         (resource.RLIMIT_NPROC, limits["processes"]),
     ):
         _, allowed = resource.getrlimit(kind)
-        most = most if allowed == resource.RLIM_INFINITY else min(most, allowed)
-        more = 5 if kind == resource.RLIMIT_CPU else 0  # first comes a signal that says why
-        resource.setrlimit(kind, (most, most + more))
+        hard = most + 5 if kind == resource.RLIMIT_CPU else most  # first a signal that says why
+        hard = hard if allowed == resource.RLIM_INFINITY else min(hard, allowed)
+        resource.setrlimit(kind, (min(most, hard), hard))
     try:
         with open("/proc/self/oom_score_adj", "w") as file:
             file.write("1000")
