@@ -136,7 +136,9 @@ def closed(folder: str, command: list[str]) -> list[str]:
     shown += [str(HERE / "worker.py"), "/course/worker.py"]
     alone = ["--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child"]
     alone += [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    return ["unshare", *alone, "sh", "-c", ROOM, "sh", folder, *shown, "--", *as_nobody(command)]
+    room = ["unshare", *alone, "sh", "-c", ROOM, "sh", folder, *shown, "--"]
+    # Should the grader be stopped, the rooms it has open close with it.
+    return ["setpriv", "--pdeathsig", "KILL", *room, *as_nobody(command)]
 
 
 def opened(command: list[str]) -> list[str]:
