@@ -36,10 +36,7 @@ KEPT = Path(__file__).resolve().parents[1] / "_build" / "homework"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a submission may use: seconds of work, in all and for each answer; bytes; processes.
-
-    The dearest solution takes about a third of both.
-    """
+    """What a submission may use: seconds of work, in all and for each answer; bytes; processes."""
 
     seconds: int = 120
     seconds_each: int = 60
