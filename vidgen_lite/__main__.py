@@ -1,4 +1,9 @@
-"""Train a lecture's models from a shell: ``python -m vidgen_lite train LECTURE --out DIR``."""
+"""The course from a shell.
+
+``python -m vidgen_lite train LECTURE --out DIR`` trains a lecture's models;
+``python -m vidgen_lite dance --source A.mp4 --target B.mp4 --out DIR`` lets the person in one film
+dance what the person in another one dances.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ LECTURES = ("gan_objective", "scene_dynamics", "pose_futures")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Read the command line and train; errors a user can mend are one line, not a traceback."""
+    """Read the command line and obey; errors a user can mend are one line, not a traceback."""
     parser = argparse.ArgumentParser(prog="python -m vidgen_lite", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("train", help="train a model, or go on with one")
@@ -30,11 +35,38 @@ def main(arguments: list[str] | None = None) -> None:
     command.add_argument("--steps", type=int, help="another number of steps than the preset's")
     command.add_argument("--seed", type=int, help="another seed than the preset's")
     command.add_argument("--out", type=Path, required=True, help="folder for what the run leaves")
+    _add_dance(commands)
     options = parser.parse_args(arguments)
     try:
-        run(options)
-    except (ValueError, RuntimeError, OSError) as error:
+        run(options) if options.command == "train" else run_dance(options)
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
         sys.exit(f"{parser.prog}: {error}")
+
+
+def _add_dance(commands: Any) -> None:
+    command = commands.add_parser("dance", help="let one person dance what another one dances")
+    command.add_argument("--source", type=Path, required=True, help="film of the one who dances")
+    command.add_argument("--target", type=Path, required=True, help="film of the one who shall")
+    command.add_argument("--preset", choices=PRESETS, help="default: the folder's, else by GPU")
+    command.add_argument("--precision", default="auto", choices=("auto", "no", "fp16", "bf16"))
+    command.add_argument(
+        "--no-mark", action="store_true", help="leave out the visible mark on generated clips"
+    )
+    command.add_argument("--out", type=Path, required=True, help="folder for all that is made")
+
+
+def run_dance(options: argparse.Namespace) -> None:
+    """Go through lecture 4 with two films of one's own; see ``everybody_dance_now.dance``."""
+    from vidgen_lite.everybody_dance_now.dance import dance
+
+    dance(
+        source=options.source,
+        target=options.target,
+        out=options.out,
+        preset=options.preset,
+        precision=options.precision,
+        mark=not options.no_mark,
+    )
 
 
 def run(options: argparse.Namespace) -> None:
