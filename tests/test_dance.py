@@ -23,6 +23,7 @@ from torch import Tensor
 from vidgen_lite.__main__ import main
 from vidgen_lite.data.blazepose import Square
 from vidgen_lite.data.pose_clips import crop_to_person
+from vidgen_lite.data.poses import smooth_poses
 from vidgen_lite.data.provenance import read_metadata
 from vidgen_lite.data.puppets import CAST, SCENES, make_clips
 from vidgen_lite.data.video_files import read_video, write_video
@@ -203,6 +204,23 @@ def test_a_film_is_cropped_in_pieces_as_it_would_be_at_once(tmp_path) -> None:
     assert (to_float(person.clip) - clip).abs().amax() < 0.01
 
 
+def test_poses_are_smoothed_in_pieces_as_they_would_be_at_once() -> None:
+    random = torch.Generator().manual_seed(0)
+    poses = torch.rand(2 * own_video.PIECE + 5, 18, 3, generator=random)
+    poses[own_video.PIECE - 2 : own_video.PIECE + 1, 3, 2] = 0  # a gap where two pieces meet
+    torch.testing.assert_close(own_video.smoothed(poses), smooth_poses(poses, width=1.0))
+
+
+def test_a_long_film_is_cut_into_films_that_lose_no_pair() -> None:
+    frames, poses = puppet(1)
+    person = Person(frames.repeat(17, 1, 1, 1).permute(3, 0, 1, 2), poses.repeat(17, 1, 1))
+    person.poses[:, 0, 0] = torch.arange(272)  # says which frame it is
+    footage = module.to_footage(person, (64, 64))
+    assert footage.video.shape == footage.skeleton.shape == (3, 3, module.FRAMES, 64, 64)
+    first = {int(footage.pose[n, t, 0, 0]) for n, t in footage.pairs.tolist()}
+    assert first == set(range(271))
+
+
 def test_each_stage_says_what_it_does_and_how_long_it_will_take(films, detector, tmp_path, capsys):
     run(films, tmp_path / "run")
     shown = capsys.readouterr()
@@ -324,6 +342,18 @@ def test_what_was_found_in_a_film_is_not_looked_for_again(films, detector, tmp_p
     assert found.poses.shape == (160, 18, 3)
     assert len(found.people) == 10
     torch.testing.assert_close(found.poses, puppet(1)[1].repeat(10, 1, 1))
+
+
+def test_who_stops_it_after_looking_at_the_sheets_is_told_that_it_goes_on(
+    films, detector, monkeypatch, tmp_path
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "train_both", stop)
+    message = complaint(films, tmp_path / "run")
+    assert "stopped; the same command goes on" in message
+    assert (tmp_path / "run" / "target" / "person.npz").exists()
 
 
 def test_a_second_source_uses_the_model_that_is_there(films, made, detector, tmp_path):

@@ -19,7 +19,7 @@ from typing import Any
 from vidgen_lite.checks import expect_choice, expect_positive
 from vidgen_lite.training import PRESETS, make_accelerator, preset_name, resume
 
-LECTURES = ("gan_objective", "scene_dynamics", "pose_futures")
+LECTURES = ("gan_objective", "scene_dynamics", "pose_futures", "everybody_dance_now")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
         run(options) if options.command == "train" else run_dance(options)
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         sys.exit(f"{parser.prog}: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"{parser.prog}: stopped; the same command goes on from what was kept")
 
 
 def _add_dance(commands: Any) -> None:

@@ -3,15 +3,20 @@
 One person's motion, another person's film: poses are the bridge. ``generator``, ``discriminator``
 and ``face`` hold the networks, ``losses`` what they minimise, ``steps`` and ``face_steps`` the two
 stages of training, ``normalize`` what fits one person's poses to another, and ``transfer`` the
-painting of a dance. ``footage`` makes what a model learns from.
+painting of a dance. ``footage`` makes what a model learns from; ``evaluate``, ``nearest`` and
+``tables`` measure what it paints, and ``fake_detector`` tries to tell it from the real thing.
 """
 
 from vidgen_lite.everybody_dance_now import (
+    evaluate,
     face_steps,
+    fake_detector,
     footage,
+    nearest,
     normalize,
     perceptual,
     steps,
+    tables,
 )
 from vidgen_lite.everybody_dance_now.discriminator import (
     MultiscaleDiscriminator,
@@ -74,9 +79,11 @@ __all__ = [
     "corrected_face",
     "cut_faces",
     "enhanced",
+    "evaluate",
     "face_boxes",
     "face_loss",
     "face_steps",
+    "fake_detector",
     "feature_matching_loss",
     "feed_back",
     "footage",
@@ -84,6 +91,7 @@ __all__ = [
     "load_data",
     "load_stage_1",
     "median_poses",
+    "nearest",
     "new_state",
     "normalize",
     "paste_faces",
@@ -93,6 +101,7 @@ __all__ = [
     "stage_1_objective",
     "stage_2_objective",
     "steps",
+    "tables",
     "train",
     "transfer",
     "write_samples",

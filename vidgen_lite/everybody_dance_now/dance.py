@@ -205,9 +205,12 @@ def _face_records(
     """Stage 2's records. What it learns from is painted at the first one, if there is one to come:
     by then the checkpoint has been read.
     """
+    from tqdm.auto import tqdm
+
     if faces.step >= faces.settings.steps:
         prepare(faces, accelerator)
         return
+    tqdm.write("      painting the target's own film first, to see what its faces lack")
     painted = face_steps.paint_faces(state, footage, faces.settings.face_size)
     network = _features(faces.settings)
     yield from face_steps.train(faces, painted, network=network, accelerator=accelerator)
@@ -219,9 +222,11 @@ def to_footage(person: Person, size: tuple[int, int]) -> Footage:
     length = min(FRAMES, frames)
     # Each begins with the frame the one before ends with, so that no pair is lost.
     starts = [*range(0, frames - length, max(length - 1, 1)), frames - length]
-    video = torch.stack([person.clip[:, i : i + length] for i in starts])
-    pose = torch.stack([person.poses[i : i + length] for i in starts])
-    return film(*squeezed(video, pose, size))
+    parts = [slice(i, i + length) for i in starts]
+    # One by one: as floats, the drawings of a film of minutes would fill the memory.
+    films = [film(*squeezed(person.clip[None, :, p], person.poses[None, p], size)) for p in parts]
+    return Footage(*(torch.cat([getattr(f, name) for f in films])
+                     for name in ("video", "skeleton", "pose")))  # fmt: skip
 
 
 def paint(state: State, faces: State, poses: Tensor, side: int) -> Painted:

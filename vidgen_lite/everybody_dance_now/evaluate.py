@@ -75,7 +75,7 @@ def _windows(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def perceptual_distance(features: Any, a: Tensor, b: Tensor) -> Tensor:
-    """How differently a trained network sees two frames: :func:`losses.perceptual_loss` per frame.
+    """How differently a trained network sees two frames: :func:`.perceptual_loss` per frame.
 
     A model that was trained on these features has learned to please them: judge it by others.
 

@@ -160,7 +160,7 @@ def ankle_position(y: Tensor, statistics: Statistics) -> Tensor:
 
     Args:
         y: of the source's ankles, any shape, in pixels.
-        statistics: from :meth:`PoseNormalizer.fit`.
+        statistics: from :meth:`.PoseNormalizer.fit`.
 
     Returns:
         y in the target's frame. Beyond an end: that end, and from there on at its scale.
@@ -178,7 +178,7 @@ def body_scale(y: Tensor, statistics: Statistics) -> Tensor:
 
     Args:
         y: of the source's ankles, any shape, in pixels.
-        statistics: from :meth:`PoseNormalizer.fit`.
+        statistics: from :meth:`.PoseNormalizer.fit`.
 
     Returns:
         A scale, never beyond those of the two ends.

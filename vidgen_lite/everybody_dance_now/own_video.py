@@ -41,8 +41,8 @@ from vidgen_lite.everybody_dance_now.footage import somebody, to_bytes
 from vidgen_lite.skeleton import JOINTS, SEEN
 
 PIECE = 4 * FPS  # frames in memory at a time
+REACH = 3  # frames to either side that smoothing a pose looks at
 SIDE = 480  # pixels of the shorter side of the frames as they are read, at most
-
 APART = 0.2  # of a body's square: hips that are nearer than this are the same person's
 
 
@@ -160,7 +160,7 @@ def read_person(film: Film, folder: Path, *, size: int) -> Person:
             f"{film.role}: expected a person, found nobody in {len(found.poses)} frames of "
             f"{film.path.name}; the person should be at least a fifth of the picture high"
         )
-    person = crop(film, smooth_poses(found.poses, width=1.0), size=size)
+    person = crop(film, smoothed(found.poses), size=size)
     sheet = folder / "poses.png"
     at = moments(len(person.poses))
     write_sheet(sheet, person.clip[:, at], overlay(person.clip[:, at], person.poses[at]))
@@ -168,6 +168,20 @@ def read_person(film: Film, folder: Path, *, size: int) -> Person:
     expect_whole_bodies(film.role, film.path, person.poses, sheet)
     save(kept, clip=person.clip, poses=person.poses)
     return person
+
+
+def smoothed(poses: Tensor) -> Tensor:
+    """Smooth a long film's poses (T, 18, 3), the same as at once by ``data.poses.smooth_poses``.
+
+    That weighs every frame against every other, which for a film of minutes fills the memory; but
+    none matters to those farther away than ``REACH``. So it is done in pieces that overlap.
+    """
+    parts = []
+    for start in range(0, len(poses), PIECE):
+        first = max(start - REACH, 0)
+        part = smooth_poses(poses[first : start + PIECE + REACH], width=1.0)
+        parts.append(part[start - first :][:PIECE])
+    return torch.cat(parts)
 
 
 def find_poses(film: Film, kept: Path) -> Found:
