@@ -28,11 +28,13 @@ from vidgen_lite.everybody_dance_now import (
 from vidgen_lite.everybody_dance_now.face_steps import Faces, paint_faces
 from vidgen_lite.everybody_dance_now.footage import (
     FLOOR,
+    SPLITS,
     balance_footage,
     draw_skeletons,
     film,
     puppet_footage,
     somebody,
+    split_of,
     to_bytes,
 )
 from vidgen_lite.everybody_dance_now.losses import (
@@ -42,6 +44,7 @@ from vidgen_lite.everybody_dance_now.losses import (
     stage_1_objective,
 )
 from vidgen_lite.everybody_dance_now.steps import Batch, judge, pick
+from vidgen_lite.skeleton import JOINTS
 from vidgen_lite.training import State, load_checkpoint, make_accelerator, save_checkpoint
 
 SIZE = (16, 24)
@@ -69,6 +72,7 @@ VARIANTS = {
     "ts": tiny(),
     "fbf": tiny(temporal=False),
     "local": tiny(generator="local"),
+    "unet": tiny(generator="unet"),
     "log, averaged": tiny(loss="log", average_decay=0.9, pixel_weight=1.0),
     "nothing seen": tiny(perceptual_weight=0.0),
 }
@@ -151,7 +155,8 @@ def test_one_look_gives_both_players_the_gradients_of_steps_of_their_own(setting
     expected = plain_gradients(plain, batch, settings)
     for name, gradients in expected.items():
         for p, wanted in zip(state.models[name].parameters(), gradients, strict=True):
-            torch.testing.assert_close(p.grad, wanted, rtol=1e-4, atol=1e-6)
+            # A bias before an instance norm has no gradient but what rounding leaves.
+            torch.testing.assert_close(p.grad, wanted, rtol=1e-4, atol=5e-6)
 
 
 def plain_gradients(state: State, batch: Batch, settings: Settings) -> dict[str, list[Tensor]]:
@@ -301,7 +306,7 @@ def test_frames_that_show_nobody_are_in_no_pair():
         ({"generator": "local", "size": (16, 26)}, "size: expected height and width as multiples"),
         ({"loss": "hinge"}, "loss: expected one of log, least_squares; got 'hinge'"),
         ({"features": "lpips"}, "features: expected one of puppets, mobilenet, vgg19; got 'lpips'"),
-        ({"generator": "unet"}, "generator: expected one of global, local; got 'unet'"),
+        ({"generator": "gan"}, "generator: expected one of global, local, unet; got 'gan'"),
         ({"scales": 0}, "scales: expected a positive integer, got 0"),
         ({"feature_weight": -1}, "feature_weight: expected a number at least 0, got -1"),
         ({"beta1": 1.0}, "beta1: expected a number at least 0 and below 1, got 1.0"),
@@ -445,11 +450,20 @@ def test_a_correction_learns_what_is_missing(accelerator):
 # ---- What is trained on --------------------------------------------------------------------------
 
 
+def made_to_turn(made: motion.Motion) -> motion.Motion:
+    """The same motion, turning round once."""
+    turns = motion.turn_matrix(torch.linspace(0, 2 * torch.pi, len(made)))
+    return dataclasses.replace(
+        made, directions=torch.einsum("tij,tbj->tbi", turns, made.directions)
+    )
+
+
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something in the place of the motion capture, which would have to be fetched."""
     made = act("walk", frames=48, fps=16, generator=torch.Generator().manual_seed(0))
-    named = {name: dataclasses.replace(made, name=name) for name in ("walk", "run", *FLOOR)}
+    made = made_to_turn(made)
+    named = {name: dataclasses.replace(made, name=name) for name in ("walk", "dance_b", *FLOOR)}
     monkeypatch.setattr(motion, "load_mocap", lambda: named)
 
 
@@ -473,24 +487,24 @@ def test_one_model_learns_one_person_before_one_scene(captured):
     assert not torch.equal(other.video, footage.video)
 
 
-def test_training_and_test_perform_other_motions(monkeypatch):
-    asked: list[list[str]] = []
+def test_the_dance_that_is_tested_is_in_no_training(captured):
+    assert split_of("dance_b") == "test"
+    assert {split_of(name) for name in ("dance_a", "walk", "run", "spinkick")} == {"train"}
+    assert {split_of(name) for name in FLOOR} == {"floor"}
+    films = [puppet_footage(tiny(), split=split, n=1).pose for split in SPLITS]
+    assert len(films) == 3
 
-    def make_clips(n: int, **options: object) -> None:
-        asked.append([m.name for m in options["motions"]])
-        raise StopIteration
 
-    from vidgen_lite.data import puppets
+def test_a_target_faces_the_camera_and_shows_its_back_if_asked(captured):
+    shoulders = [JOINTS.index(f"{side} shoulder") for side in ("left", "right")]
 
-    monkeypatch.setattr(puppets, "make_clips", make_clips)
-    made = act("walk", frames=16, fps=16, generator=torch.Generator().manual_seed(0))
-    names = ("dance_a", "dance_b", "walk", "run", "getup_faceup", "roll")
-    named = {name: dataclasses.replace(made, name=name) for name in names}
-    monkeypatch.setattr(motion, "load_mocap", lambda: named)
-    for split, floor in (("train", False), ("test", False), ("test", True)):
-        with pytest.raises(StopIteration):
-            puppet_footage(tiny(), split=split, floor=floor)
-    assert asked == [["dance_a", "walk"], ["dance_b", "run"], ["getup_faceup"]]
+    def seen_from_behind(turn: float) -> float:
+        pose = puppet_footage(tiny(size=(32, 32)), split="train", n=12, frames=24, turn=turn).pose
+        left, right = (pose[:, :, joint, 0] for joint in shoulders)
+        return (left < right).float().mean().item()
+
+    assert seen_from_behind(0.2) == 0
+    assert seen_from_behind(1.0) > 0.2
 
 
 def test_a_frame_that_is_not_square_has_its_figures_squeezed_with_it(captured):
@@ -504,7 +518,7 @@ def test_a_frame_that_is_not_square_has_its_figures_squeezed_with_it(captured):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "val"}, "split: expected one of train, test; got 'val'"),
+        ({"split": "val"}, "split: expected one of train, test, floor; got 'val'"),
         ({"split": "train", "puppet": 99}, "puppet: expected 0 to 7, got 99"),
         ({"split": "train", "scene": -1}, "scene: expected 0 to 3, got -1"),
     ],

@@ -20,7 +20,7 @@ from torch import Tensor
 
 import vidgen_lite
 from vidgen_lite.checks import expect_number, expect_shape
-from vidgen_lite.data.video_files import VideoError
+from vidgen_lite.data.video_files import VideoError, _ffmpeg
 
 MARK = "GENERATED"
 TITLE = "Generated film, not a recording"
@@ -197,9 +197,3 @@ def _feed(path: Path, command: list[str], frames: Iterable[Tensor]) -> None:
             log.seek(0)
             said = log.read().strip().splitlines() or ["no reason given"]
             raise VideoError(f"{path}: ffmpeg could not write it: {said[-1]}")
-
-
-def _ffmpeg() -> str:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
-    return get_ffmpeg_exe()

@@ -27,7 +27,7 @@ from torch import Tensor
 from vidgen_lite.data.blazepose import BlazePose, Square
 from vidgen_lite.data.pose_clips import crop_to_person
 from vidgen_lite.data.poses import detect_poses, smooth_poses
-from vidgen_lite.data.video_files import VideoError, area, read_video
+from vidgen_lite.data.video_files import VideoError, _ffmpeg, area, read_video
 from vidgen_lite.everybody_dance_now.check_video import (
     FPS,
     expect_length,
@@ -269,9 +269,3 @@ def fingerprint(path: Path) -> str:
 @functools.cache
 def _detector() -> Any:
     return BlazePose()
-
-
-def _ffmpeg() -> str:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
-    return get_ffmpeg_exe()
