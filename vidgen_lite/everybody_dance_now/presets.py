@@ -34,7 +34,7 @@ LAPTOP = Settings(
     average_decay=0.99,
     n_clips=800,
     batch_size=4,
-    steps=4_000,
+    steps=3_000,
     learning_rate=2e-3,
 )
 TEMPORAL: dict[str, Settings] = {
