@@ -191,6 +191,8 @@ def feed_back(generator: Generator, skeletons: Tensor, previous: Tensor | None =
     G(x_t) stands for G(x_t, G(x_{t-1})). The first frame has a picture of zeros before it. Nothing
     is detached: with two frames, as in training, the second one's loss also teaches the first.
 
+    Equation: eq:edn-generator
+
     Args:
         generator: one that is ``temporal``; any other paints all frames at once.
         skeletons: drawn stick figures, (B, 3, T, H, W) in [-1, 1].
