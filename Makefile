@@ -31,7 +31,7 @@ test: $(INSTALLED)
 	rm -rf notebooks/runs/smoke/man
 	$(NBVAL) notebooks/4_everybody_dance_now.ipynb
 
-# Run the notebooks and keep their outputs (two cores: about an hour and a half at the laptop preset).
+# Run the notebooks and keep their outputs (two cores: about an hour and three quarters at the laptop preset).
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py --preset $(PRESET) $(NOTEBOOKS)
 

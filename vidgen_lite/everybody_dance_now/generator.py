@@ -2,7 +2,8 @@
 
 Six channels come in: the stick figure of the present pose, and what the generator painted a frame
 ago. Sizes are the authors' code's; ``width``, the number of downsamplings and of residual blocks
-are arguments, so that a laptop's network is the same class.
+are arguments, so that a smaller network is the same class. The last class, for a laptop, is not the
+authors'.
 """
 
 from __future__ import annotations
