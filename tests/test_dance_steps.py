@@ -25,6 +25,7 @@ from vidgen_lite.everybody_dance_now import (
     steps,
     write_samples,
 )
+from vidgen_lite.everybody_dance_now import footage as module
 from vidgen_lite.everybody_dance_now.face_steps import Faces, paint_faces
 from vidgen_lite.everybody_dance_now.footage import (
     FLOOR,
@@ -34,6 +35,7 @@ from vidgen_lite.everybody_dance_now.footage import (
     puppet_footage,
     somebody,
     to_bytes,
+    with_arms_of,
 )
 from vidgen_lite.everybody_dance_now.losses import (
     feature_matching_loss,
@@ -42,6 +44,7 @@ from vidgen_lite.everybody_dance_now.losses import (
     stage_1_objective,
 )
 from vidgen_lite.everybody_dance_now.steps import Batch, judge, pick
+from vidgen_lite.skeleton import JOINTS
 from vidgen_lite.training import State, load_checkpoint, make_accelerator, save_checkpoint
 
 SIZE = (16, 24)
@@ -69,6 +72,7 @@ VARIANTS = {
     "ts": tiny(),
     "fbf": tiny(temporal=False),
     "local": tiny(generator="local"),
+    "unet": tiny(generator="unet"),
     "log, averaged": tiny(loss="log", average_decay=0.9, pixel_weight=1.0),
     "nothing seen": tiny(perceptual_weight=0.0),
 }
@@ -301,7 +305,7 @@ def test_frames_that_show_nobody_are_in_no_pair():
         ({"generator": "local", "size": (16, 26)}, "size: expected height and width as multiples"),
         ({"loss": "hinge"}, "loss: expected one of log, least_squares; got 'hinge'"),
         ({"features": "lpips"}, "features: expected one of puppets, mobilenet, vgg19; got 'lpips'"),
-        ({"generator": "unet"}, "generator: expected one of global, local; got 'unet'"),
+        ({"generator": "gan"}, "generator: expected one of global, local, unet; got 'gan'"),
         ({"scales": 0}, "scales: expected a positive integer, got 0"),
         ({"feature_weight": -1}, "feature_weight: expected a number at least 0, got -1"),
         ({"beta1": 1.0}, "beta1: expected a number at least 0 and below 1, got 1.0"),
@@ -445,11 +449,22 @@ def test_a_correction_learns_what_is_missing(accelerator):
 # ---- What is trained on --------------------------------------------------------------------------
 
 
+def made_to_turn(made: motion.Motion) -> motion.Motion:
+    """The same motion, turning round once."""
+    turns = motion.turn_matrix(torch.linspace(0, 2 * torch.pi, len(made)))
+    return dataclasses.replace(
+        made, directions=torch.einsum("tij,tbj->tbi", turns, made.directions)
+    )
+
+
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Something in the place of the motion capture, which would have to be fetched."""
     made = act("walk", frames=48, fps=16, generator=torch.Generator().manual_seed(0))
-    named = {name: dataclasses.replace(made, name=name) for name in ("walk", "run", *FLOOR)}
+    made = made_to_turn(made)
+    named = {
+        name: dataclasses.replace(made, name=name) for name in ("walk", "run", "dance_b", *FLOOR)
+    }
     monkeypatch.setattr(motion, "load_mocap", lambda: named)
 
 
@@ -473,24 +488,57 @@ def test_one_model_learns_one_person_before_one_scene(captured):
     assert not torch.equal(other.video, footage.video)
 
 
-def test_training_and_test_perform_other_motions(monkeypatch):
-    asked: list[list[str]] = []
+def test_training_and_test_perform_other_motions(captured, monkeypatch):
+    performed: list[str] = []
 
-    def make_clips(n: int, **options: object) -> None:
-        asked.append([m.name for m in options["motions"]])
-        raise StopIteration
+    def towards_camera(motion: motion.Motion, *rest: object) -> motion.Motion:
+        performed.append(motion.name)
+        return turned(motion, *rest)
 
-    from vidgen_lite.data import puppets
+    turned = module.towards_camera
+    monkeypatch.setattr(module, "towards_camera", towards_camera)
+    wanted = {"train": {"walk", "run"}, "test": {"dance_b"}, "floor": set(FLOOR)}
+    for split, names in wanted.items():
+        performed.clear()
+        puppet_footage(tiny(), split=split, n=60, frames=2)
+        assert set(performed) == names
 
-    monkeypatch.setattr(puppets, "make_clips", make_clips)
-    made = act("walk", frames=16, fps=16, generator=torch.Generator().manual_seed(0))
-    names = ("dance_a", "dance_b", "walk", "run", "getup_faceup", "roll")
-    named = {name: dataclasses.replace(made, name=name) for name in names}
-    monkeypatch.setattr(motion, "load_mocap", lambda: named)
-    for split, floor in (("train", False), ("test", False), ("test", True)):
-        with pytest.raises(StopIteration):
-            puppet_footage(tiny(), split=split, floor=floor)
-    assert asked == [["dance_a", "walk"], ["dance_b", "run"], ["getup_faceup"]]
+
+def test_arms_of_another_motion_leave_the_body_as_it_is():
+    random = torch.Generator().manual_seed(0)
+    walk, jump = (act(name, frames=8, fps=16, generator=random) for name in ("walk", "jump"))
+    mixed = with_arms_of(walk, jump)
+    for number, bone in enumerate(motion.BONE_NAMES):
+        source = jump if bone in ("r_arm", "r_forearm", "l_arm", "l_forearm") else walk
+        assert torch.equal(mixed.directions[:, number], source.directions[:, number])
+    assert torch.equal(mixed.root, walk.root)
+
+
+def test_only_training_mixes_motions(captured, monkeypatch):
+    mixed: list[str] = []
+
+    def with_arms_of(motion: motion.Motion, other: motion.Motion) -> motion.Motion:
+        mixed.append(motion.name)
+        return motion
+
+    monkeypatch.setattr(module, "with_arms_of", with_arms_of)
+    puppet_footage(tiny(), split="test", n=24)
+    puppet_footage(tiny(), split="floor", n=24)
+    assert not mixed
+    puppet_footage(tiny(), split="train", n=24)
+    assert 6 <= len(mixed) <= 18
+
+
+def test_a_target_faces_the_camera_and_shows_its_back_if_asked(captured):
+    shoulders = [JOINTS.index(f"{side} shoulder") for side in ("left", "right")]
+
+    def seen_from_behind(turn: float) -> float:
+        pose = puppet_footage(tiny(size=(32, 32)), split="train", n=12, frames=24, turn=turn).pose
+        left, right = (pose[:, :, joint, 0] for joint in shoulders)
+        return (left < right).float().mean().item()
+
+    assert seen_from_behind(0.2) == 0
+    assert seen_from_behind(1.0) > 0.2
 
 
 def test_a_frame_that_is_not_square_has_its_figures_squeezed_with_it(captured):
@@ -504,7 +552,7 @@ def test_a_frame_that_is_not_square_has_its_figures_squeezed_with_it(captured):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "val"}, "split: expected one of train, test; got 'val'"),
+        ({"split": "val"}, "split: expected one of train, test, floor; got 'val'"),
         ({"split": "train", "puppet": 99}, "puppet: expected 0 to 7, got 99"),
         ({"split": "train", "scene": -1}, "scene: expected 0 to 3, got -1"),
     ],

@@ -18,6 +18,7 @@ from vidgen_lite.everybody_dance_now import (
     LocalEnhancer,
     MultiscaleDiscriminator,
     PatchDiscriminator,
+    UNetGenerator,
     enhanced,
     face_loss,
     feature_matching_loss,
@@ -252,6 +253,27 @@ def test_the_enhancer_takes_over_a_trained_global_generator():
         assert torch.equal(mine, theirs)
     with pytest.raises(ValueError, match="generator: expected twice this one's width"):
         model.start_from(GlobalGenerator(width=6, downsamplings=1, blocks=1))
+
+
+def test_the_place_of_a_limb_need_not_pass_through_the_smallest_picture():
+    torch.manual_seed(0)
+    model = UNetGenerator(width=2, downsamplings=2)
+    for parameter in model.middle.parameters():
+        parameter.detach().zero_()
+    one, other = noise(1, 3, 16, 16), noise(1, 3, 16, 16, seed=1)
+    assert model(one).shape == (1, 3, 16, 16)
+    assert (model(one) - model(other)).abs().mean() > 0.01
+
+
+def test_the_unet_widens_eight_times_at_most_and_may_do_without_memory():
+    model = UNetGenerator(width=2, downsamplings=5, temporal=False)
+    found = shapes(model, noise(1, 3, 64, 64))
+    assert [c for c, _, _ in found] == [2, 4, 8, 16, 16, 16, 16, 16, 16, 8, 4, 2, 3]
+    assert min(h for _, h, _ in found) == 2
+    with pytest.raises(ValueError, match="pose: expected height and width to be multiples of 32"):
+        model(noise(1, 3, 32, 48))
+    with pytest.raises(ValueError, match="width: expected a positive integer, got 0"):
+        UNetGenerator(width=0)
 
 
 def test_the_discriminator_sees_both_poses_then_both_frames():

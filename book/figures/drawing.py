@@ -1,4 +1,4 @@
-"""How chapters 2 and 3 draw networks and clips: one pen, one set of colours.
+"""How chapters 2 to 4 draw networks, clips and bodies: one pen, one set of colours.
 
 All positions are in units of a drawing that is ``WIDTH`` wide; a phone shows it at half its size,
 so letters are 19 or more.
@@ -16,9 +16,12 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from matplotlib.patches import Ellipse, FancyBboxPatch, Rectangle
 from torch import Tensor, nn
+
+from vidgen_lite import skeleton
 
 HERE = Path(__file__).parent
 WIDTH = 720
@@ -183,3 +186,61 @@ def kernels(axes: Axes, spans: Sequence[tuple[float, float]], y: float, levels: 
         write(axes, (left + right) / 2, y - 18, f"{what} {times(kernel)}", 19, color=INK)
         write(axes, (left + right) / 2, y + 4, f"stride {stride[0]}, pad {padding[0]}", 19,
               color=SOFT)  # fmt: skip
+
+
+def box(
+    axes: Axes, x: float, y: float, words: str, width: float = 96, height: float = 56,
+    colour: str = CODE, **style: Any,
+) -> None:  # fmt: skip
+    patch = FancyBboxPatch(
+        (x - width / 2, y - height / 2), width, height, fc=colour, ec="none", zorder=2,
+        boxstyle="round,pad=0,rounding_size=10",
+    )  # fmt: skip
+    axes.add_patch(patch)
+    write(axes, x, y, words, **{"zorder": 4, "size": 20} | style)
+
+
+def line(axes: Axes, *points: tuple[float, float], **style: Any) -> None:
+    """A line through corners that ends in an arrow."""
+    if len(points) > 2:
+        xs, ys = zip(*points[:-1], strict=True)
+        colour = style.get("color", GREY)
+        axes.plot(xs, ys, color=colour, lw=2.4, ls=style.get("ls", "-"), solid_capstyle="butt")
+    arrow(axes, points[-2], points[-1], **style)
+
+
+def framed(axes: Axes, x: float, y: float, side: float, image: Tensor) -> None:
+    picture(axes, x, y, side, image)
+    axes.add_patch(
+        Rectangle((x - side / 2, y - side / 2), side, side, fc="none", ec=GREY, lw=1, zorder=4)
+    )
+
+
+# Bodies
+
+_FACE = skeleton.JOINTS.index("right eye")  # this joint and those after it
+_EARS = [skeleton.JOINTS.index(f"{side} ear") for side in ("left", "right")]
+
+
+def stick(
+    axes: Axes, pose: Tensor, x: float, y: float, height: float, colour: str, **style: Any
+) -> np.ndarray:
+    """Draw one pose (18, 3) with its middle at (x, y); return where its joints came to lie."""
+    place = pose[:, :2].numpy()
+    low, high = place.min(0), place.max(0)
+    at = (place - (low + high) / 2) * height / float(high[1] - low[1]) + (x, y)
+    style = {"lw": 4, "solid_capstyle": "round", "zorder": 3} | style
+    for a, b in skeleton.LIMBS:
+        if max(a, b) < _FACE and min(a, b) > 0:
+            axes.plot(at[[a, b], 0], at[[a, b], 1], color=colour, **style)
+    head = at[_EARS].mean(0)
+    ring = {"fc": PAPER, "ec": colour, "lw": style["lw"], "zorder": style["zorder"]}
+    axes.add_patch(Ellipse(tuple(head), 0.17 * height, 0.17 * height, **ring,
+                           alpha=style.get("alpha")))  # fmt: skip
+    return at
+
+
+def drawn(pose: Tensor, size: int = 64) -> Tensor:
+    """A pose as the networks see it: a coloured stick figure on black, (3, S, S) in [0, 1]."""
+    scale = torch.tensor([size, size, 1.0])
+    return unit(skeleton.draw(pose * scale, height=size, width=size))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import drawing
 import numpy as np
@@ -25,7 +24,6 @@ from drawing import (
     MADE,
     MASK,
     MOVING,
-    PAPER,
     PURPLE,
     REAL,
     SOFT,
@@ -33,17 +31,21 @@ from drawing import (
     WHITE,
     arrow,
     badge,
+    box,
     canvas,
+    drawn,
+    framed,
+    line,
     parameters,
-    picture,
     save,
     sheets,
+    stick,
     times,
     unit,
     write,
 )  # fmt: skip
 from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse, FancyBboxPatch, Polygon, Rectangle
+from matplotlib.patches import Ellipse, Polygon, Rectangle
 from torch import Tensor
 
 from vidgen_lite import skeleton
@@ -63,8 +65,6 @@ drawing.chapter("3_pose_futures")
 
 STEP, PAST, FUTURE = 3, 2, 5  # frames a step, and how many steps
 FRAMES = STEP * (PAST + FUTURE) + 1
-FACE = skeleton.JOINTS.index("right eye")  # this joint and those after it
-RIGHT_EAR, LEFT_EAR = skeleton.JOINTS.index("right ear"), skeleton.JOINTS.index("left ear")
 
 
 # Bodies and films
@@ -95,58 +95,6 @@ def poses(what: str | None) -> Tensor:
     """The pose at the start of every step and at the end of the last: (8, 18, 3), sides of 1."""
     scale = torch.tensor([1 / 64, 1 / 64, 1.0])
     return film(what).pose[0, ::STEP] * scale
-
-
-def stick(
-    axes: Axes, pose: Tensor, x: float, y: float, height: float, colour: str, **style: Any
-) -> np.ndarray:
-    """Draw one pose (18, 3) with its middle at (x, y); return where its joints came to lie."""
-    place = pose[:, :2].numpy()
-    low, high = place.min(0), place.max(0)
-    at = (place - (low + high) / 2) * height / float(high[1] - low[1]) + (x, y)
-    style = {"lw": 4, "solid_capstyle": "round", "zorder": 3} | style
-    for a, b in skeleton.LIMBS:
-        if max(a, b) < FACE and min(a, b) > 0:
-            axes.plot(at[[a, b], 0], at[[a, b], 1], color=colour, **style)
-    head = at[[LEFT_EAR, RIGHT_EAR]].mean(0)
-    ring = {"fc": PAPER, "ec": colour, "lw": style["lw"], "zorder": style["zorder"]}
-    axes.add_patch(Ellipse(tuple(head), 0.17 * height, 0.17 * height, **ring,
-                           alpha=style.get("alpha")))  # fmt: skip
-    return at
-
-
-def drawn(pose: Tensor, size: int = 64) -> Tensor:
-    """A pose as the networks see it: a coloured stick figure on black, (3, S, S) in [0, 1]."""
-    scale = torch.tensor([size, size, 1.0])
-    return unit(skeleton.draw(pose * scale, height=size, width=size))
-
-
-def box(
-    axes: Axes, x: float, y: float, words: str, width: float = 96, height: float = 56,
-    colour: str = CODE, **style: Any,
-) -> None:  # fmt: skip
-    patch = FancyBboxPatch(
-        (x - width / 2, y - height / 2), width, height, fc=colour, ec="none", zorder=2,
-        boxstyle="round,pad=0,rounding_size=10",
-    )  # fmt: skip
-    axes.add_patch(patch)
-    write(axes, x, y, words, **{"zorder": 4, "size": 20} | style)
-
-
-def line(axes: Axes, *points: tuple[float, float], **style: Any) -> None:
-    """A line through corners that ends in an arrow."""
-    if len(points) > 2:
-        xs, ys = zip(*points[:-1], strict=True)
-        colour = style.get("color", GREY)
-        axes.plot(xs, ys, color=colour, lw=2.4, ls=style.get("ls", "-"), solid_capstyle="butt")
-    arrow(axes, points[-2], points[-1], **style)
-
-
-def framed(axes: Axes, x: float, y: float, side: float, image: Tensor) -> None:
-    picture(axes, x, y, side, image)
-    axes.add_patch(
-        Rectangle((x - side / 2, y - side / 2), side, side, fc="none", ec=GREY, lw=1, zorder=4)
-    )
 
 
 # The figures

@@ -31,7 +31,12 @@ from vidgen_lite.everybody_dance_now.face import (
     paste_faces,
 )
 from vidgen_lite.everybody_dance_now.footage import Footage
-from vidgen_lite.everybody_dance_now.generator import GlobalGenerator, LocalEnhancer, feed_back
+from vidgen_lite.everybody_dance_now.generator import (
+    GlobalGenerator,
+    LocalEnhancer,
+    UNetGenerator,
+    feed_back,
+)
 from vidgen_lite.everybody_dance_now.losses import (
     face_loss,
     feature_matching_loss,
@@ -75,6 +80,7 @@ __all__ = [
     "PuppetFeatures",
     "Settings",
     "Transferred",
+    "UNetGenerator",
     "correct_faces",
     "corrected_face",
     "cut_faces",

@@ -86,6 +86,8 @@ class FaceDiscriminator(nn.Module):
 def corrected_face(generator: FaceGenerator, pose: Tensor, face: Tensor) -> Tensor:
     """The painted face with its residual added: G(x)_F + r with r = G_f(x_F, G(x)_F).
 
+    Equation: eq:face-residual
+
     Args:
         generator: G_f.
         pose: the stick figure's face, x_F, (B, 3, S, S) in [-1, 1].

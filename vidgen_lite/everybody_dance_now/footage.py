@@ -6,24 +6,35 @@ it is one puppet before one scene, who performs many motions; or the man of ``da
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
-from vidgen_lite.data.tracks import SPLITS, TEST_CLIPS
 from vidgen_lite.skeleton import JOINTS, SEEN
 from vidgen_lite.training import to_float
 
-# Motions of somebody who dances before a camera. Those on the floor or upside down are left out:
-# the poses that a target never takes are the paper's own limit, and ``FLOOR`` is there to show it.
+if TYPE_CHECKING:
+    from vidgen_lite.data.cast import Puppet
+    from vidgen_lite.data.motion import Motion
+
+# A dance that no target performs in training: it is there to be transferred.
+HELD_OUT = ("dance_b",)
+# Motions on the floor or upside down, which no target performs at all: poses that a target never
+# takes are the paper's own limit, and these are there to show it.
 FLOOR = ("backflip", "cartwheel", "crawl", "getup_facedown", "getup_faceup", "roll")
+SPLITS = ("train", "test", "floor")
+TURN = 0.2  # share of a motion's turns that is kept: somebody filmed for this faces the camera
+SWAPPED = 0.5  # share of the training films in which the arms follow another motion than the body
+HEADING = math.radians(20)  # the most that a whole film is turned away from it
 
 
 class Sized(Protocol):
@@ -122,23 +133,25 @@ def puppet_footage(
     frames: int = 16,
     puppet: int = 0,
     scene: int = 0,
-    floor: bool = False,
+    turn: float = TURN,
     progress: bool = False,
 ) -> Footage:
     """Film one puppet before one scene, performing real motion; 16 frames a second.
 
-    Each film is a stretch of a motion-capture clip, turned by up to 90 degrees to either side, half
-    of them mirrored.
+    Each film is a stretch of a motion-capture clip, half of them mirrored. As in the paper's films,
+    the person faces the camera: of each motion's turns about the vertical axis a fifth is kept.
+    There is little captured motion, so in half of the training films the arms follow another one
+    than the body does: whoever wants to be painted in many poses has to take many.
 
     Args:
         settings: their size and number of films are what counts.
-        split: ``train``, or ``test``: the whole motions of ``data.tracks.TEST_CLIPS``, of which
-            training sees nothing.
+        split: ``train``; ``test``, a whole dance of which training sees nothing; or ``floor``,
+            the motions of ``FLOOR``, unlike anything in training.
         seed: other seeds make other films.
         n: how many, if not ``settings.n_clips``.
-        frames: of each film.
+        frames: of each film. A motion that is shorter swings back and forth.
         puppet, scene: who and where, as numbers into ``CAST`` and ``SCENES``.
-        floor: only the motions of ``FLOOR`` instead of all but those.
+        turn: the share of the turns that is kept; with 1, backs are seen, too.
         progress: show a progress bar.
 
     Returns:
@@ -148,31 +161,96 @@ def puppet_footage(
         ValueError: an unknown split, puppet or scene.
         FetchError: motion capture that can't be fetched.
     """
+    from tqdm.auto import tqdm
+
     from vidgen_lite.data import motion
-    from vidgen_lite.data.puppets import CAST, SCENES, make_clips
+    from vidgen_lite.data.puppets import CAST, SCENES, clip_seed
 
     expect_choice("split", split, SPLITS)
     for name, number, choice in (("puppet", puppet, CAST), ("scene", scene, SCENES)):
         if not 0 <= number < len(choice):
             raise ValueError(f"{name}: expected 0 to {len(choice) - 1}, got {number!r}")
-    motions = [
-        m
-        for name, m in motion.load_mocap().items()
-        if (name in TEST_CLIPS) == (split == "test") and (name in FLOOR) == floor
-    ]
-    h, w = settings.size
-    side = max(h, w)
-    clips = make_clips(
-        settings.n_clips if n is None else n,
-        seed=seed,
-        frames=frames,
-        size=side,
-        puppets=CAST[puppet : puppet + 1],
-        scenes=SCENES[scene : scene + 1],
-        motions=motions,
-        progress=progress,
+    n = settings.n_clips if n is None else n
+    expect_positive("n", n)
+    expect_positive("frames", frames)
+    motions = [m for name, m in motion.load_mocap().items() if split_of(name) == split]
+    side = max(settings.size)
+    view = SCENES[scene].view(size=side, shift=torch.zeros(1))  # (1, 3, S, S)
+    films = []
+    numbers = tqdm(range(n), f"films of {CAST[puppet].name}", unit="film", disable=not progress)
+    for i in numbers:
+        random = torch.Generator().manual_seed(clip_seed(seed, i))
+        chosen = motions[int(torch.randint(len(motions), (1,), generator=random))]
+        where, swap, *draws = torch.rand(6, generator=random).tolist()
+        part = towards_camera(chosen, frames, draws, turn)
+        if split == "train" and swap < SWAPPED:
+            other = motions[int(torch.randint(len(motions), (1,), generator=random))]
+            draws = torch.rand(4, generator=random).tolist()
+            part = with_arms_of(part, towards_camera(other, frames, draws, turn))
+        video, pose = perform(part, CAST[puppet], view, where)
+        films.append(film(*squeezed(video[None], pose[None], settings.size)))
+    return Footage(*(torch.cat([getattr(one, f.name) for one in films]) for f in fields(Footage)))
+
+
+def split_of(name: str) -> str:
+    """The split that a motion belongs to."""
+    if name in FLOOR:
+        return "floor"
+    return "test" if name in HELD_OUT else "train"
+
+
+def towards_camera(motion: Motion, frames: int, draws: Sequence[float], turn: float) -> Motion:
+    """A stretch of a motion. Four draws say how fast, from when on, which way, and if mirrored."""
+    from vidgen_lite.data.motion import BONE_NAMES, turn_matrix
+    from vidgen_lite.data.puppets import FPS
+
+    speed, start, heading, side = draws
+    speed = 0.9 + 0.2 * speed
+    spare = max(len(motion) / motion.fps - speed * frames / FPS, 0.0)
+    part = motion.resampled(frames, FPS, start=spare * start, speed=speed)
+    left, right = (part.directions[:, BONE_NAMES.index(f"{s}_collar")] for s in "lr")
+    x, _, z = (left - right).unbind(-1)
+    turned = torch.from_numpy(np.unwrap(torch.atan2(-z, x).numpy()))  # (T,), 0 faces the camera
+    wanted = HEADING * (2 * heading - 1) + turn * (turned - turned.mean())
+    turns = turn_matrix(wanted - turned)  # (T, 3, 3)
+    onward = turn_matrix(wanted.mean() - turned.mean())
+    part = replace(
+        part,
+        directions=torch.einsum("tij,tbj->tbi", turns, part.directions),
+        root=part.root @ onward.T,
     )
-    return film(*squeezed(clips.video, clips.pose, (h, w)))
+    return part.mirrored() if side < 0.5 else part
+
+
+def with_arms_of(motion: Motion, other: Motion) -> Motion:
+    """The motion with the arms of another one that is as long."""
+    from vidgen_lite.data.motion import BONE_NAMES
+
+    arms = [number for number, name in enumerate(BONE_NAMES) if name.endswith("arm")]
+    directions = motion.directions.clone()
+    directions[:, arms] = other.directions[:, arms]
+    return replace(motion, directions=directions)
+
+
+def perform(motion: Motion, puppet: Puppet, view: Tensor, where: float) -> tuple[Tensor, Tensor]:
+    """Film a puppet: frames (3, T, S, S) in [-1, 1], and its poses (T, 18, 3) in pixels.
+
+    Args:
+        motion: what it performs, in T frames.
+        puppet: who.
+        view: the scene, (1, 3, S, S) in [-1, 1].
+        where: how far to the right it stands, from 0 to 1.
+    """
+    from vidgen_lite.data.puppets import joints_to_pose, place_joints
+    from vidgen_lite.data.render import head_axes, paint_puppet
+
+    size = view.shape[-1]
+    axes = head_axes(motion.directions[:, 2], motion.directions[:, 1])
+    joints = place_joints(motion, puppet, where)
+    light, clear = paint_puppet(puppet, joints, axes, size=size)
+    cover = (1 - clear)[:, None]  # (T, 1, S, S)
+    video = 2 * light - cover + view * (1 - cover)
+    return video.transpose(0, 1), joints_to_pose(puppet, joints, axes, size)
 
 
 def balance_footage(
@@ -190,8 +268,9 @@ def balance_footage(
         ImportError, FetchError: see :func:`vidgen_lite.data.pose_clips.balance_clips`.
     """
     from vidgen_lite.data.pose_clips import TRAIN_SHARE, balance_clips
+    from vidgen_lite.data.tracks import SPLITS as CLIP_SPLITS
 
-    expect_choice("split", split, SPLITS)
+    expect_choice("split", split, CLIP_SPLITS)
     whole = 100
     least = round(TRAIN_SHARE * whole) if split == "train" else round((1 - TRAIN_SHARE) * whole)
     frames = least if frames is None else frames

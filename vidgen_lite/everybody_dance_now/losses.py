@@ -78,6 +78,8 @@ def smooth_loss(
     Under ``least_squares``, D minimises 1/2 E (D_k - 1)^2 on real frames + 1/2 E D_k^2 on painted
     ones, and G minimises E (D_k - 1)^2: the authors halve D's loss and not G's.
 
+    Equations: eq:smooth, eq:smooth-least-squares
+
     Args:
         real_scores: one map of scores for each scale, (B, 1, h, w), on real frames.
         fake_scores: likewise on painted frames: the same moments, or other ones.
@@ -100,6 +102,8 @@ def face_loss(real_scores: Tensor, fake_scores: Tensor, *, kind: str = "least_sq
     E log D_f(x_F, y_F) + E log(1 - D_f(x_F, G(x)_F + r)) with r = G_f(x_F, G(x)_F) is minus
     ``discriminator``, under ``log``; ``least_squares`` is as in :func:`smooth_loss`.
 
+    Equation: eq:face
+
     Args:
         real_scores: D_f's map of scores, (B, 1, h, w), on faces of real frames.
         fake_scores: likewise on painted and then corrected faces.
@@ -119,6 +123,8 @@ def feature_matching_loss(
     For each D_k, the sum over its levels of the mean |D_k^(i)(real) - D_k^(i)(fake)|. The real
     maps are a fixed target: no gradient goes there. (The authors divide by the number of scales;
     here that belongs to lambda_FM.)
+
+    Equation: eq:feature-matching
 
     Args:
         real: for each scale the maps of its levels, without the scores, each (B, C, h, w).
@@ -141,6 +147,8 @@ def perceptual_loss(
 
     The weighted sum over the network's levels of the mean |phi_i(real) - phi_i(fake)|. The real
     maps are a fixed target.
+
+    Equation: eq:perceptual
 
     Args:
         real: the levels' maps for real frames, each (B, C, h, w): see ``perceptual``.
@@ -167,6 +175,8 @@ def stage_1_objective(
 
     L_smooth + lambda_FM L_FM + lambda_P (L_P of one frame + L_P of the next).
 
+    Equation: eq:edn-stage-1
+
     Args:
         game: from :func:`smooth_loss`.
         matching: from :func:`feature_matching_loss`.
@@ -190,6 +200,8 @@ def stage_2_objective(
     pixel_weight: float = 0.0,
 ) -> StageTwoLoss:
     """G_f's whole loss in stage 2: L_face + lambda_P L_P(G(x)_F + r, y_F).
+
+    Equation: eq:edn-stage-2
 
     Args:
         game: from :func:`face_loss`.

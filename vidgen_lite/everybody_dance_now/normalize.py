@@ -156,6 +156,8 @@ def ankle_position(y: Tensor, statistics: Statistics) -> Tensor:
 
     t_far + (y - s_far) / (s_close - s_far) (t_close - t_far), between the ends.
 
+    Equation: eq:normalise-translation
+
     Args:
         y: of the source's ankles, any shape, in pixels.
         statistics: from :meth:`.PoseNormalizer.fit`.
@@ -171,6 +173,8 @@ def ankle_position(y: Tensor, statistics: Statistics) -> Tensor:
 
 def body_scale(y: Tensor, statistics: Statistics) -> Tensor:
     """How much larger the body gets: c_far + (y - s_far) / (s_close - s_far) (c_close - c_far).
+
+    Equation: eq:normalise-scale
 
     Args:
         y: of the source's ankles, any shape, in pixels.
@@ -188,6 +192,8 @@ def far_ankle(y: Tensor, alpha: float = 0.7) -> Tensor:
     The smallest of those y below the median value s_med for which |y - s_med| is less than alpha
     |s_close - s_med|. (One transcription of the paper asks for the largest; the authors' code
     takes the one farthest from the median.) So the leaps do not count as standing far away.
+
+    Equation: eq:ankle-far
 
     Args:
         y: of the ankles in all frames, (T,), without NaN.

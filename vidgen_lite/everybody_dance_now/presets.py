@@ -23,20 +23,19 @@ if TYPE_CHECKING:
 
 LAPTOP = Settings(
     size=(64, 64),
+    generator="unet",
     width=16,
-    downsamplings=3,
-    blocks=4,
     discriminator_width=16,
     scales=2,
     feature_weight=5.0,
     perceptual_weight=5.0,
-    pixel_weight=10.0,
+    pixel_weight=200.0,
     features="puppets",
     average_decay=0.99,
-    n_clips=300,
-    batch_size=8,
-    steps=1_500,
-    learning_rate=1e-3,
+    n_clips=800,
+    batch_size=4,
+    steps=3_000,
+    learning_rate=2e-3,
 )
 TEMPORAL: dict[str, Settings] = {
     "smoke": replace(
@@ -44,7 +43,6 @@ TEMPORAL: dict[str, Settings] = {
         size=(32, 32),
         width=4,
         downsamplings=2,
-        blocks=1,
         discriminator_width=4,
         n_clips=6,
         batch_size=2,
@@ -55,7 +53,9 @@ TEMPORAL: dict[str, Settings] = {
     "gpu": replace(
         LAPTOP,
         size=(128, 128),
+        generator="global",
         width=48,
+        downsamplings=3,
         blocks=6,
         discriminator_width=48,
         scales=3,
@@ -74,12 +74,12 @@ LAPTOP_FACES = FaceSettings(
     blocks=3,
     discriminator_width=16,
     perceptual_weight=10.0,
-    pixel_weight=10.0,
+    pixel_weight=60.0,
     features="puppets",
     average_decay=0.99,
     batch_size=16,
-    steps=1_000,
-    learning_rate=1e-3,
+    steps=1_500,
+    learning_rate=2e-3,
 )
 FACES: dict[str, FaceSettings] = {
     "smoke": replace(

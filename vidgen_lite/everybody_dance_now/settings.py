@@ -9,7 +9,7 @@ from vidgen_lite.everybody_dance_now.discriminator import NORMS
 from vidgen_lite.everybody_dance_now.losses import KINDS
 from vidgen_lite.everybody_dance_now.perceptual import KINDS as FEATURES
 
-GENERATORS = ("global", "local")
+GENERATORS = ("global", "local", "unet")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,11 @@ class Settings:
             more for the local enhancer.
         temporal: G reads its last frame, and D judges two frames together. Without it this is FBF,
             frame by frame: G reads the figure alone, and D judges every frame by itself.
-        generator: ``global``, or ``local``: with the local enhancer around it.
+        generator: ``global``; ``local``, with the local enhancer around it; or ``unet``, which is
+            not the paper's and learns in minutes.
         width: channels of G at full size; with ``local``, those of the enhancer.
-        downsamplings, blocks: of the global generator.
+        downsamplings: of the global generator, or of the U-Net.
+        blocks: residual blocks of the global generator.
         enhancer_blocks: residual blocks of the local enhancer.
         discriminator_width: channels of each D_k's first level.
         scales: how many D_k.

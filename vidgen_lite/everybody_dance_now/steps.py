@@ -21,6 +21,7 @@ from vidgen_lite.everybody_dance_now.generator import (
     Generator,
     GlobalGenerator,
     LocalEnhancer,
+    UNetGenerator,
     feed_back,
 )
 from vidgen_lite.everybody_dance_now.losses import (
@@ -90,6 +91,8 @@ def new_generator(settings: Settings) -> Generator:
         "downsamplings": settings.downsamplings,
         "temporal": settings.temporal,
     }
+    if settings.generator == "unet":
+        return UNetGenerator(**sizes)
     if settings.generator == "global":
         return GlobalGenerator(**sizes, blocks=settings.blocks)
     return LocalEnhancer(**sizes, blocks=settings.enhancer_blocks, global_blocks=settings.blocks)
