@@ -30,6 +30,7 @@ else:
     import tomli as tomllib
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+HOMEWORK = sorted((ROOT / "notebooks" / "homework").glob("*.ipynb"))
 NEEDS = [Requirement(line) for line in PROJECT["dependencies"]]
 PINS = dict(
     line.split("==")
@@ -201,3 +202,43 @@ def test_the_first_cell_installs_the_course_and_nothing_else(source, guest, clon
 def test_the_first_cell_stops_when_the_install_fails(source, guest, tmp_path):
     with pytest.raises(AssertionError, match="No module named 'vidgen_lite'"):
         run_cell(source, guest[0], (tmp_path / "nowhere").as_uri(), tmp_path)
+
+
+# ---- A homework, alone ---------------------------------------------------------------------------
+
+RUN_NOTEBOOK = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+import matplotlib
+matplotlib.use("Agg")
+shell = InteractiveShell.instance()
+for cell in json.load(open(sys.argv[1]))["cells"]:
+    if cell["cell_type"] == "code":
+        shell.run_cell("".join(cell["source"]), store_history=True).raise_error()
+"""
+ALONE = ("unshare", "--user", "--map-root-user", "--net")  # no network, not even this machine's own
+
+
+def alone() -> tuple[str, ...]:
+    """What to put before a command that shall have no network."""
+    can = shutil.which("unshare") and not subprocess.run([*ALONE, "true"], check=False).returncode
+    return ALONE if can else ()
+
+
+@pytest.mark.parametrize("notebook", HOMEWORK, ids=lambda path: path.stem)
+def test_a_homework_runs_alone_in_an_empty_folder_without_a_network(
+    notebook: Path, guest: tuple[Path, Path], wheel: Path, tmp_path: Path
+):
+    python, site = guest
+    with zipfile.ZipFile(wheel) as held:
+        held.extractall(site)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    shutil.copy(notebook, folder)
+    command = (*alone(), python, "-c", RUN_NOTEBOOK, notebook.name)
+    said = run(*command, environment=ENVIRONMENT | {"HOME": str(folder)}, cwd=folder)
+    source = "".join(cell.source for cell in code_cells(nbformat.read(notebook, as_version=4)))
+    asked = set(re.findall(r'homework\.check\("(.+?)"', source))
+    assert asked and set(re.findall(r"^(\d\.\d+) not yet\.", said, re.M)) == asked
+    assert "Not everything is there yet" in said
+    assert not (folder / f"homework_{notebook.stem[0]}.ipynb").exists()
