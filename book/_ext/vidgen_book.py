@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: pages made from notebooks and docstrings, quizzes, two repairs."""
+"""The book's own Sphinx extension: notebooks and docstrings on pages, quizzes, two repairs."""
 
 from __future__ import annotations
 
