@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: pages made from notebooks and docstrings, and two repairs."""
+"""The book's own Sphinx extension: notebooks and docstrings on pages, quizzes, two repairs."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def link_equations(
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("notebook-gallery", NotebookGallery)
     app.add_directive("notebook-status", NotebookStatus)
+    app.setup_extension("quiz")
     app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", leave_out_thebe, priority=950)
     app.connect("build-finished", leave_out_font_preloads)
