@@ -17,8 +17,10 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse, FancyBboxPatch, Rectangle
+from solutions import coded
 from torch import Tensor, nn
 
 from vidgen_lite import skeleton
@@ -97,6 +99,23 @@ def save(axes: Axes, name: str) -> None:
     figure.savefig(HERE / f"{name}.svg", facecolor=PAPER, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     print(f"figure: {name}.svg")
+
+
+def expected(exercise: str, name: str) -> None:
+    """The picture under a coding exercise: what its solution in the chapter draws, in our colours."""
+    looks = {
+        "axes.edgecolor": GREY,
+        "axes.facecolor": PAPER,
+        "axes.prop_cycle": cycler(color=(REAL, MADE, GREEN, PURPLE, GREY)),
+        "figure.constrained_layout.use": True,
+        "font.size": 19,
+        "legend.fontsize": 17,
+        "legend.frameon": False,
+        "lines.linewidth": 3,
+    }
+    with plt.rc_context(looks):
+        exec(coded()[exercise], {})
+        save(plt.gca(), name)
 
 
 def write(axes: Axes, x: float, y: float, words: str, size: float = 20, **style: Any) -> None:
