@@ -102,7 +102,7 @@ def save(axes: Axes, name: str) -> None:
 
 
 def expected(exercise: str, name: str) -> None:
-    """The picture under a coding exercise: what its solution in the chapter draws, in our colours."""
+    """The picture under a coding exercise: what its solution draws, in the book's colours."""
     looks = {
         "axes.edgecolor": GREY,
         "axes.facecolor": PAPER,
