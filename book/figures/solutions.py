@@ -16,7 +16,7 @@ _CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def coded() -> dict[str, str]:
-    """Every exercise whose solution has code, by label: its own code and the solution's after it."""
+    """Every exercise whose solution has code, by label: its own code, then the solution's."""
     given: dict[str, str] = {}
     found: dict[str, str] = {}
     for chapter in CHAPTERS:
