@@ -16,11 +16,11 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
+import solutions
 import torch
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse, FancyBboxPatch, Rectangle
-from solutions import coded
 from torch import Tensor, nn
 
 from vidgen_lite import skeleton
@@ -101,7 +101,7 @@ def save(axes: Axes, name: str) -> None:
     print(f"figure: {name}.svg")
 
 
-def expected(exercise: str, name: str) -> None:
+def expected(chapter: str, solution: str, name: str) -> None:
     """The picture under a coding exercise: what its solution draws, in the book's colours."""
     looks = {
         "axes.edgecolor": GREY,
@@ -114,7 +114,7 @@ def expected(exercise: str, name: str) -> None:
         "lines.linewidth": 3,
     }
     with plt.rc_context(looks):
-        exec(coded()[exercise], {})
+        solutions.run(chapter, solution)
         save(plt.gca(), name)
 
 

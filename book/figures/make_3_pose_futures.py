@@ -474,12 +474,12 @@ def best_of_n() -> None:
 
 def fan() -> None:
     """The wrist's ways in the futures of twenty neighbours, as the exercise asks for them."""
-    expected("pose-exercise-fan", "3_fan")
+    expected("3_pose_futures", "pose-solution-fan", "3_fan")
 
 
 def scatter() -> None:
     """Best of n for forecasters that know something, and for some that do not."""
-    expected("pose-exercise-scatter", "3_scatter")
+    expected("3_pose_futures", "pose-solution-scatter", "3_scatter")
 
 
 FIGURES = {

@@ -1,29 +1,39 @@
-"""The Python of the chapters' coding exercises: what a student begins with, and a solution.
+"""The programs that stand in the chapters' solutions, as a reader would copy them.
 
-The figure scripts draw the pictures of what is expected from it, and the tests run it.
+The figures under the exercises are drawn from them, and a test runs them.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
-CHAPTERS = sorted(Path(__file__).parents[1].glob("[0-9]_*.md"))
-_PART = re.compile(
-    r"^(`{3,})\{(exercise|solution)\} *(.*?)\n:label: *(\S+)\n(.*?)^\1$", re.DOTALL | re.MULTILINE
-)
-_CODE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BOOK = Path(__file__).resolve().parents[1]
 
 
-def coded() -> dict[str, str]:
-    """Every exercise whose solution has code, by label: its own code, then the solution's."""
-    given: dict[str, str] = {}
-    found: dict[str, str] = {}
-    for chapter in CHAPTERS:
-        for _, kind, title, label, text in _PART.findall(chapter.read_text(encoding="utf-8")):
-            code = "\n".join(_CODE.findall(text))
-            if kind == "exercise":
-                given[label] = code
-            elif code:
-                found[title] = given[title] + "\n" + code  # a solution's title is its exercise
-    return found
+def program(chapter: str, label: str) -> str:
+    """The Python that the solution of this label shows, after what its exercise begins with.
+
+    Raises:
+        ValueError: the chapter has no such solution, or it shows none.
+    """
+    text = (BOOK / f"{chapter}.md").read_text(encoding="utf-8")
+    found = re.search(rf"^(`+){{solution}} (\S+)\n:label: {label}\n(.*?)^\1$", text, re.M | re.S)
+    if not found or not python(found[3]):
+        raise ValueError(f"{chapter}: no solution {label} that shows Python")
+    exercise = rf"^(`+){{exercise}} [^\n]*\n:label: {found[2]}\n(.*?)^\1$"
+    begun = re.search(exercise, text, re.M | re.S)
+    return "\n".join((python(begun[2]) if begun else []) + python(found[3]))
+
+
+def python(text: str) -> list[str]:
+    """The blocks of Python in a part of a chapter."""
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+
+
+def run(chapter: str, label: str) -> dict[str, Any]:
+    """Run a solution's program and return the names that it made."""
+    names: dict[str, Any] = {}
+    exec(compile(program(chapter, label), label, "exec"), names)
+    return names
