@@ -79,10 +79,12 @@ def test_a_drifting_body_overtakes_the_mean_of_real_futures_and_drifting_joints_
     assert joints[-1] > 0.9 * still[0]
 
 
-def test_a_fitted_source_is_as_tall_as_the_target_and_a_short_one_rushes_only_if_it_may():
+def test_a_source_is_fitted_but_for_the_farthest_frames_and_a_short_one_rushes_only_if_it_may():
     names = program("4_everybody_dance_now", "edn-solution-fit")
     fitted, source, target = (names[name] for name in ("fitted", "source", "target"))
-    assert heights(fitted(source)).div(heights(target)).sub(1).abs().max() < 0.05
+    ratio = heights(fitted(source)) / heights(target)
+    assert ratio[12:].sub(1).abs().max() < 0.02
+    assert 0.89 < ratio[0] < 0.92
 
     def way(poses: torch.Tensor) -> float:
         return float(ankles(poses)[0][:, 1].max() - ankles(poses)[0][:, 1].min())
