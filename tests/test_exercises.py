@@ -15,12 +15,18 @@ from pages import ROOT
 sys.path.append(str(ROOT / "book" / "figures"))
 import solutions
 
-CHAPTERS = ("1_gan_objective", "2_scene_dynamics")
+from vidgen_lite.everybody_dance_now.normalize import ankles, heights
+from vidgen_lite.pose_futures import best_of_n_curve
+
+CHAPTERS = ("1_gan_objective", "2_scene_dynamics", "3_pose_futures", "4_everybody_dance_now")
 
 
 def exercises(chapter: str) -> dict[str, str]:
     text = (ROOT / "book" / f"{chapter}.md").read_text(encoding="utf-8")
-    return dict(re.findall(r"^````{exercise} .*?\n:label: (\S+)\n(.*?)^````$", text, re.M | re.S))
+    found = re.findall(
+        r"^(````+){exercise} [^\n]*\n:label: (\S+)\n(.*?)^\1$", text, re.MULTILINE | re.DOTALL
+    )
+    return {label: body for _, label, body in found}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -104,3 +110,43 @@ def test_a_small_price_finds_the_walker_and_none_or_a_high_one_does_not():
     }
     assert overlap[0.01] > 0.6 > 0.3 > max(overlap[0], overlap[1])
     assert max(error[0], error[0.01]) < 1e-4 < 1e-2 < error[1]
+
+
+def test_the_mean_of_many_futures_hardly_leaves_its_place():
+    names = program("3_pose_futures", "pose-solution-fan")
+    for i in (19, 33, 36):
+        ways = [*names["futures"][i], names["futures"][i].mean(0)]
+        *each, mean = (names["path"](i, way).diff(dim=1).norm(dim=0).sum() for way in ways)
+        assert mean < 0.6 * sum(each) / len(each)
+
+
+def test_a_drifting_body_overtakes_the_mean_of_real_futures_and_drifting_joints_do_not():
+    names = program("3_pose_futures", "pose-solution-scatter")
+    error = {
+        who: best_of_n_curve(samples, names["truth"])
+        for who, samples in names["forecasters"].items()
+    }
+    known, mean, still, body, joints = error.values()
+    assert mean[0] < min(still[0], body[0], joints[0], known[0])
+    assert known[-1] < body[-1]
+    assert body[4] > mean[0] > body[6]
+    assert joints[-1] > 0.9 * still[0]
+
+
+def test_a_source_is_fitted_but_for_the_farthest_frames_and_a_short_one_rushes_only_if_it_may():
+    names = program("4_everybody_dance_now", "edn-solution-fit")
+    fitted, source, target = (names[name] for name in ("fitted", "source", "target"))
+    ratio = heights(fitted(source)) / heights(target)
+    assert ratio[12:].sub(1).abs().max() < 0.02
+    assert 0.89 < ratio[0] < 0.92
+
+    def way(poses: torch.Tensor) -> float:
+        return float(ankles(poses)[0][:, 1].max() - ankles(poses)[0][:, 1].min())
+
+    assert way(fitted(source[-4:], stretch=100)) > 0.8 * way(target)
+    assert way(fitted(source[-4:])) < 0.4 * way(target)
+
+
+def test_the_stronger_the_tremble_the_longer_the_best_median_and_change_error_asks_for_more():
+    best = program("4_everybody_dance_now", "edn-solution-tremble")["best"]
+    assert best == {0.25: [1, 1], 0.5: [3, 3], 1: [3, 5], 2: [5, 11]}

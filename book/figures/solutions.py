@@ -13,17 +13,23 @@ BOOK = Path(__file__).resolve().parents[1]
 
 
 def program(chapter: str, label: str) -> str:
-    """The Python that the solution of this label shows.
+    """The Python that the solution of this label shows, after what its exercise begins with.
 
     Raises:
         ValueError: the chapter has no such solution, or it shows none.
     """
     text = (BOOK / f"{chapter}.md").read_text(encoding="utf-8")
-    found = re.search(rf"^(`+){{solution}} \S+\n:label: {label}\n(.*?)^\1$", text, re.M | re.S)
-    blocks = re.findall(r"^```python\n(.*?)^```$", found[2] if found else "", re.M | re.S)
-    if not blocks:
+    found = re.search(rf"^(`+){{solution}} (\S+)\n:label: {label}\n(.*?)^\1$", text, re.M | re.S)
+    if not found or not python(found[3]):
         raise ValueError(f"{chapter}: no solution {label} that shows Python")
-    return "\n".join(blocks)
+    exercise = rf"^(`+){{exercise}} [^\n]*\n:label: {found[2]}\n(.*?)^\1$"
+    begun = re.search(exercise, text, re.M | re.S)
+    return "\n".join((python(begun[2]) if begun else []) + python(found[3]))
+
+
+def python(text: str) -> list[str]:
+    """The blocks of Python in a part of a chapter."""
+    return re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
 
 
 def run(chapter: str, label: str) -> dict[str, Any]:
