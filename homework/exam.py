@@ -97,9 +97,10 @@ def page(questions: list[ExamQuestion], *, answers: bool) -> str:
         parts[-1] += f" minutes*\n\n{question.text}"
         if answers:
             parts.append(f"**Answer**\n\n{question.answer}\n**Marking**\n\n{question.marking}")
-    # Figures are found from where the program was started, so they are named in full.
+    # Docutils sets no space around a logarithm, and looks for figures where it was started.
+    source = re.sub(r"\\log\b", r"\\,\\log\\,", "\n".join(parts))
     text = publish_string(
-        "\n".join(parts).replace("../book/", f"{HERE.parent.as_posix()}/book/"),
+        source.replace("../book/", f"{HERE.parent.as_posix()}/book/"),
         source_path=str(SOURCE),
         parser=Parser(),
         writer_name="html5",
