@@ -10,7 +10,7 @@ INSTALLED := .venv/.installed
 CHECK := OMP_NUM_THREADS=1 VIDGEN_PRESET=smoke $(BIN)/python -m pytest -n 2 --dist loadfile
 NBVAL = $(CHECK) --nbval-lax --nbval-current-env --nbval-cell-timeout=240
 
-.PHONY: book serve test notebooks homework grade address clean
+.PHONY: book serve test notebooks homework kill-table grade exam address clean
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -38,6 +38,14 @@ notebooks: $(INSTALLED)
 # From the homeworks' sources: the students' notebooks, and in _build/homework what a teacher needs.
 homework: $(INSTALLED)
 	@$(BIN)/python homework/build.py
+
+# Put all listed wrong answers to the checks again, for the teacher's kit (some minutes).
+kill-table: $(INSTALLED)
+	@$(BIN)/python homework/kill.py
+
+# The exam, with answers and without, in _build/exam: no part of the book.
+exam: $(INSTALLED)
+	@$(BIN)/python homework/exam.py
 
 # Grade a folder of notebooks offline: make grade SUBMISSIONS=folder (and OUT=folder, HOMEWORK=1)
 grade: $(INSTALLED)

@@ -79,7 +79,9 @@ def test_the_questions_page_holds_no_answer_and_the_other_all(made: dict[bool, s
 
 def test_the_book_holds_no_answer_of_the_exam():
     book = [p for p in built_book().rglob("*") if p.suffix in (".html", ".js", ".txt", ".md")]
-    text = {p: " ".join(p.read_text(encoding="utf-8").split()) for p in book if "vendor" not in p.parts}
+    text = {
+        p: " ".join(p.read_text(encoding="utf-8").split()) for p in book if "vendor" not in p.parts
+    }
     assert any("Jensen" in page for page in text.values())
     assert not [p for p in built_book().rglob("exam*")]
     for question in QUESTIONS:
