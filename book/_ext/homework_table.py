@@ -46,7 +46,8 @@ class HomeworkTable(SphinxDirective):
         notebook = root / "notebooks" / "homework" / f"{checks.stem}.ipynb"
         for path in (checks, notebook):
             self.env.note_dependency(str(path))
-        container = nodes.container(classes=["wide-table"])
-        lines = StringList(table(checks, notebook).splitlines(), source=self.get_source_info()[0])
+        container = nodes.container()
+        text = table(checks, notebook).splitlines()
+        lines = StringList(text, source=self.get_source_info()[0])
         self.state.nested_parse(lines, self.content_offset, container)
         return [container]
