@@ -37,7 +37,7 @@ notebooks: $(INSTALLED)
 
 # From the homeworks' sources: the students' notebooks, and in _build/homework what a teacher needs.
 homework: $(INSTALLED)
-	@$(BIN)/python homework/build.py
+	@$(BIN)/python homework/make.py
 
 # Put all listed wrong answers to the checks again, for the teacher's kit (some minutes).
 kill-table: $(INSTALLED)
@@ -50,7 +50,7 @@ exam: $(INSTALLED)
 # Grade a folder of notebooks offline: make grade SUBMISSIONS=folder (and OUT=folder, HOMEWORK=1)
 grade: $(INSTALLED)
 	@test -n "$(SUBMISSIONS)" || { echo "Which folder? make grade SUBMISSIONS=folder"; exit 2; }
-	@test -d _build/homework || $(BIN)/python homework/build.py
+	@test -d _build/homework || $(BIN)/python homework/make.py
 	@$(BIN)/python homework/grade.py "$(SUBMISSIONS)" $(if $(OUT),--out "$(OUT)") $(if $(HOMEWORK),--homework $(HOMEWORK))
 
 # Say where the course lives, everywhere at once: make address URL=https://github.com/me/course

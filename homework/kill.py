@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from build import PUBLIC_SEED, ROOT, hidden_seed, questionnaire, wrong_answer
 from grade import points
+from make import PUBLIC_SEED, ROOT, hidden_seed, questionnaire, wrong_answer
 from source import (
     HERE,
     Question,
@@ -102,7 +102,7 @@ def decoded(answer: Any) -> Any:
 def digest() -> str:
     """What the table hangs on, in one word: the sources, and the code that asks and judges."""
     library = ROOT / "vidgen_lite" / "homework"
-    code = [HERE / f"{name}.py" for name in ("build", "grade", "kill", "source")]
+    code = [HERE / f"{name}.py" for name in ("grade", "kill", "make", "source")]
     found = hashlib.sha256()
     for path in [*sources(), *code, *sorted(library.glob("*.py"))]:
         found.update(path.name.encode() + path.read_bytes())

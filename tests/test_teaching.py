@@ -12,9 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 KIT = ROOT / "book" / "teaching"
 sys.path[:0] = [str(ROOT / "homework"), str(ROOT / "book" / "_ext")]
 
-import build  # noqa: E402
 import homework_table  # noqa: E402
 import kill  # noqa: E402
+import make  # noqa: E402
 import source  # noqa: E402
 
 SETUP = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import Tensor\n"
@@ -55,14 +55,14 @@ def test_the_worked_example_of_a_question_is_a_question_of_a_homework(tmp_path: 
     path.write_text(f"# %%\n# Setup\n{SETUP}\n{example}", encoding="utf-8")
     (question,) = source.questions(path).values()
     assert (question.id, question.points, question.kind) == ("1.8", 2, "code")
-    (asked,) = build.questionnaire(path, seed=1, hidden=True)["questions"]
+    (asked,) = make.questionnaire(path, seed=1, hidden=True)["questions"]
     known = source.answers(path)
     for cell in question.alternatives:
-        answer = build.wrong_answer(path, question, cell, known)
+        answer = make.wrong_answer(path, question, cell, known)
         assert kill.points(asked, kill.put(asked, answer)) == 1
     found = list(kill.kills(path))
     assert [(k.caught, k.named) for k in found] == [(True, True)] * len(question.mistakes)
-    assert "BEGIN SOLUTION" not in build.text_of(build.notebook(path, solved=False))
+    assert "BEGIN SOLUTION" not in make.text_of(make.notebook(path, solved=False))
 
 
 def test_the_table_of_a_homework_has_its_points_and_minutes():
