@@ -12,7 +12,7 @@ HOMEWORKS := $(basename $(notdir $(wildcard homework/[0-9]_*.py)))
 SOLUTIONS := $(foreach name,$(HOMEWORKS),_build/homework/$(name)/$(name).ipynb)
 NBVAL = $(CHECK) --nbval-lax --nbval-current-env --nbval-cell-timeout=240
 
-.PHONY: book serve test notebooks homework grade address clean
+.PHONY: book serve test notebooks homework kill-table grade exam address clean
 
 book: $(INSTALLED)
 	@$(BIN)/python book/build.py
@@ -36,12 +36,20 @@ notebooks: $(INSTALLED)
 
 # From the homeworks' sources: the students' notebooks, and in _build/homework what a teacher needs.
 homework: $(INSTALLED)
-	@$(BIN)/python homework/build.py
+	@$(BIN)/python homework/make.py
+
+# Put all listed wrong answers to the checks again, for the teacher's kit (some minutes).
+kill-table: $(INSTALLED)
+	@$(BIN)/python homework/kill.py
+
+# The exam, with answers and without, in _build/exam: no part of the book.
+exam: $(INSTALLED)
+	@$(BIN)/python homework/exam.py
 
 # Grade a folder of notebooks offline: make grade SUBMISSIONS=folder (and OUT=folder, HOMEWORK=1)
 grade: $(INSTALLED)
 	@test -n "$(SUBMISSIONS)" || { echo "Which folder? make grade SUBMISSIONS=folder"; exit 2; }
-	@test -d _build/homework || $(BIN)/python homework/build.py
+	@test -d _build/homework || $(BIN)/python homework/make.py
 	@$(BIN)/python homework/grade.py "$(SUBMISSIONS)" $(if $(OUT),--out "$(OUT)") $(if $(HOMEWORK),--homework $(HOMEWORK))
 
 # Say where the course lives, everywhere at once: make address URL=https://github.com/me/course

@@ -1,20 +1,50 @@
-"""The kill table: every wrong answer that a source lists, put to its checks and hidden tests."""
+"""``make kill-table``: every wrong answer that a source lists, put to checks and hidden tests.
+
+It takes some minutes, so the page is committed. A test holds that it belongs to the sources.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from build import PUBLIC_SEED, hidden_seed, questionnaire, wrong_answer
 from grade import points
-from source import Question, answers, hint, questions, run, sources
+from make import PUBLIC_SEED, ROOT, hidden_seed, questionnaire, wrong_answer
+from source import (
+    HERE,
+    Question,
+    answers,
+    cells,
+    hint,
+    questions,
+    run,
+    sources,
+    uncommented,
+)
 
 from vidgen_lite.homework.hints import explain
 from vidgen_lite.homework.probes import encode, outcome
 
-Trial = tuple[Question, Any, dict[str, Any], dict[str, Any]]
+PAGE = ROOT / "book" / "teaching" / "kill_table.md"
+HEAD = """<!-- Written by `make kill-table`: change homework/, not this file. Made of: {digest} -->
+# The kill table
+
+A check that accepts wrong answers teaches them. So each question of the homework comes with a list
+of wrong answers, and each of them is put to the question's checks and to its hidden tests.
+
+**{every} wrong answers: {caught} get less than full marks, and for {named} the hint that the
+student reads names the mistake.**
+
+A line has a wrong answer's name, the share of the points that it gets, and what the check says of
+it. The code of each, and that of right answers which look different and must pass, is in
+`homework/`. The lists were written by the course's authors, from how the definitions can be
+misread; nobody counted them in a class. A class will find others, and
+[a wrong answer is quickly added](your_own.md#a-new-question).
+"""
 
 
 class Kill(NamedTuple):
@@ -69,20 +99,47 @@ def decoded(answer: Any) -> Any:
     return decode(encode(answer))
 
 
+def digest() -> str:
+    """What the table hangs on, in one word: the sources, and the code that asks and judges."""
+    library = ROOT / "vidgen_lite" / "homework"
+    code = [HERE / f"{name}.py" for name in ("grade", "kill", "make", "source")]
+    found = hashlib.sha256()
+    for path in [*sources(), *code, *sorted(library.glob("*.py"))]:
+        found.update(path.name.encode() + path.read_bytes())
+    return found.hexdigest()[:16]
+
+
 def table(found: list[Kill]) -> str:
-    """The page of the teacher's kit."""
-    caught, named = sum(k.caught for k in found), sum(k.named for k in found)
-    lines = [
-        f"{len(found)} wrong answers: {caught} caught, {named} with a hint that names it.\n",
-        "| question | wrong answer | points | the hint |",
-        "|---|---|---|---|",
-    ]
+    """A question's wrong answers."""
+    lines = ["| wrong answer | points | what the student reads |", "|---|---|---|"]
     for kill in found:
-        said = kill.hint.replace("|", "\\|") if kill.named else f"(unfit) {kill.hint}"
-        lines.append(f"| {kill.question} | {kill.mistake} | {kill.points:.0%} | {said} |")
-    return "\n".join(lines) + "\n"
+        said = kill.hint.replace("|", "\\|")
+        said = said if kill.named else f"(does not name it) {said}"
+        lines.append(f"| {kill.mistake} | {kill.points:.0%} | {said} |")
+    return ":::{div} wide-table\n" + "\n".join(lines) + "\n:::\n"
+
+
+def page(found: dict[Path, list[Kill]]) -> str:
+    """The page of the teacher's kit."""
+    every = [kill for each in found.values() for kill in each]
+    caught, named = (sum(getattr(k, fact) for k in every) for fact in ("caught", "named"))
+    parts = [HEAD.format(digest=digest(), every=len(every), caught=caught, named=named)]
+    for path, each in found.items():
+        asked = questions(path)
+        title = uncommented(next(cells(path)).text).partition("\n")[0].lstrip("# ")
+        parts.append(f"## {title}\n\n{len(each)} wrong answers.\n")
+        for number in dict.fromkeys(kill.question for kill in each):
+            parts.append(f"### {number} {asked[number].title}\n")
+            parts.append(table([kill for kill in each if kill.question == number]))
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Write the page; the course's own hidden numbers are used, whatever a class has."""
+    os.environ.pop("HOMEWORK_SEED", None)
+    PAGE.write_text(page({path: list(kills(path)) for path in sources()}), encoding="utf-8")
+    print(f"homework: {PAGE.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
-    for source in sources():
-        print(f"## {source.stem}\n\n{table(list(kills(source)))}")
+    main()

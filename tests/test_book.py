@@ -137,16 +137,21 @@ def test_a_page_can_be_heard_as_well_as_seen(book: Path, name: str) -> None:
         assert video.get("aria-label"), "a clip without a text"
 
 
-def test_notebook_pages_and_only_they_open_in_colab(book: Path) -> None:
+def in_colab(name: str) -> str:
+    """The address that opens a notebook of this repository in Colab."""
     repository = address.current()
+    return f"https://colab.research.google.com/github/{repository}/blob/main/{name}.ipynb"
+
+
+def test_pages_of_notebooks_and_of_the_homework_open_in_colab_and_no_others(book: Path) -> None:
+    homework = [f"notebooks/homework/{p.stem}" for p in ROOT.glob("notebooks/homework/*.ipynb")]
     for name in pages():
         page = read(book / f"{name}.html")
-        links = [link for link in page.links if "colab.research.google.com" in link]
+        links = {link for link in page.links if "colab.research.google.com" in link}
         if name in notebook_pages():
-            path = f"https://colab.research.google.com/github/{repository}/blob/main/{name}.ipynb"
-            assert path in links
+            assert in_colab(name) in links
         else:
-            assert not links
+            assert links == {in_colab(n) for n in homework if name == "book/homework"}
 
 
 @pytest.mark.parametrize("name", pages())

@@ -21,9 +21,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "homework"))
 
-import build  # noqa: E402
 import feedback  # noqa: E402
 import gradescope  # noqa: E402
+import make  # noqa: E402
 import sandbox  # noqa: E402
 import source  # noqa: E402
 from grade import Graded, Grader, Limits, class_of, gradebook, homework_of, write  # noqa: E402
@@ -331,9 +331,9 @@ def test_one_notebook_has_one_vote_on_which_homework_this_is(tmp_path: Path):
 def test_a_solution_handed_in_has_full_marks_and_an_untouched_notebook_none(
     path: Path, tmp_path: Path
 ):
-    asked = build.hidden_tests(path)
-    (tmp_path / "solved.ipynb").write_text(build.text_of(build.notebook(path, solved=True)))
-    (tmp_path / "untouched.ipynb").write_text(build.text_of(build.notebook(path, solved=False)))
+    asked = make.hidden_tests(path)
+    (tmp_path / "solved.ipynb").write_text(make.text_of(make.notebook(path, solved=True)))
+    (tmp_path / "untouched.ipynb").write_text(make.text_of(make.notebook(path, solved=False)))
     found = submissions(tmp_path)
     assert homework_of(found) == asked["homework"]
     solved, untouched = class_of(found, Grader(asked))

@@ -14,8 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "homework"))
 
-import build  # noqa: E402
 import kill  # noqa: E402
+import make  # noqa: E402
 import source  # noqa: E402
 
 from vidgen_lite import homework  # noqa: E402
@@ -45,13 +45,13 @@ def killed(path: Path) -> list[kill.Kill]:
 
 @HOMEWORK
 def test_what_is_handed_out_is_what_the_source_makes(path: Path):
-    for file, text in build.committed(path).items():
+    for file, text in make.committed(path).items():
         assert file.read_text(encoding="utf-8") == text, f"{file.name}: run `make homework`"
 
 
 @HOMEWORK
 def test_no_line_of_a_solution_is_handed_out(path: Path):
-    handed_out = "".join(build.committed(path).values())
+    handed_out = "".join(make.committed(path).values())
     for question in source.questions(path).values():
         for block in re.findall(
             r"# BEGIN SOLUTION.*?\n(.*?)# END SOLUTION", question.answer, re.DOTALL
@@ -129,6 +129,13 @@ def test_each_coding_question_has_five_wrong_answers(path: Path):
 def test_nine_hints_in_ten_name_the_mistake(path: Path):
     unfit = [k for k in killed(path) if not k.named]
     assert len(unfit) <= len(killed(path)) / 10, unfit
+
+
+def test_the_kill_table_in_the_book_is_that_of_these_sources_and_checks():
+    page = kill.PAGE.read_text(encoding="utf-8")
+    assert f"Made of: {kill.digest()}" in page, "run `make kill-table` (some minutes)"
+    listed = [q.mistakes for path in SOURCES for q in source.questions(path).values()]
+    assert page.count("% |") == sum(map(len, listed))
 
 
 # The student's side

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from homework_table import HomeworkTable
 from notebook_gallery import NotebookGallery
 from notebook_status import NotebookStatus
 from sphinx.application import Sphinx
@@ -54,6 +55,7 @@ def link_equations(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("homework-table", HomeworkTable)
     app.add_directive("notebook-gallery", NotebookGallery)
     app.add_directive("notebook-status", NotebookStatus)
     app.setup_extension("quiz")

@@ -96,7 +96,8 @@ def submit(homework: int, *, incomplete: bool = False) -> Path | None:
             return None
     path = Path(f"homework_{homework}.ipynb").resolve()
     path.write_text(json.dumps(_notebook(list(cells.values())), indent=1), encoding="utf-8")
-    print(f"Written: {path.name}, with {len(asked) - sum(n not in cells for n in asked)} answers.")
+    there = sum(number in cells for number in asked)
+    print(f"Written: {path.name}, with {there} of {len(asked)} answers.")
     print("Hand in this one file. (On Colab: the folder sign on the left, then Download.)")
     return path
 
