@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: pages made from notebooks and docstrings, and two repairs."""
+"""The book's own Sphinx extension: pages made from notebooks, docstrings and lists, and repairs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lecture_slides import write_decks
 from notebook_gallery import NotebookGallery
 from notebook_status import NotebookStatus
+from objectives import ObjectiveMatrix, Objectives
 from sphinx.application import Sphinx
 
 
@@ -56,7 +58,10 @@ def link_equations(
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("notebook-gallery", NotebookGallery)
     app.add_directive("notebook-status", NotebookStatus)
+    app.add_directive("objectives", Objectives)
+    app.add_directive("objective-matrix", ObjectiveMatrix)
     app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", leave_out_thebe, priority=950)
     app.connect("build-finished", leave_out_font_preloads)
+    app.connect("build-finished", write_decks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
