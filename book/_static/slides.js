@@ -22,7 +22,7 @@
 
   function fit(slide) {
     var body = slide.querySelector(".body");
-    for (var size = body.querySelector("figure") ? 1 : 1.2; size >= 0.5; size -= 0.05) {
+    for (var size = body.querySelector("figure, table") ? 1 : 1.2; size >= 0.5; size -= 0.05) {
       body.style.setProperty("--fit", size);
       if (fits(body)) return;
     }
