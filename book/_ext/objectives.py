@@ -37,7 +37,7 @@ def row(number: str, entry: dict[str, Any], titles: dict[str, str]) -> str:
         [f"**{number}** {entry['text']}"],
         [f"{{ref}}`{anchor}`" for anchor in entry["sections"]],
         [f"{{ref}}`{label}`" for label in entry.get("exercises", [])],
-        [f"{question} {titles[question]}" for question in entry.get("homework", [])],
+        [f"**{question}** {titles[question]}" for question in entry.get("homework", [])],
         [f"`{test.removeprefix('tests/')}`" for test in entry["tests"]],
     )
     return "| " + " | ".join("<br>".join(cell) for cell in cells) + " |"
