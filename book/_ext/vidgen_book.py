@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: pages made from notebooks, docstrings and lists, and repairs."""
+"""The book's own Sphinx extension: pages from notebooks, docstrings and lists, quizzes, repairs."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("notebook-status", NotebookStatus)
     app.add_directive("objectives", Objectives)
     app.add_directive("objective-matrix", ObjectiveMatrix)
+    app.setup_extension("quiz")
     app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", leave_out_thebe, priority=950)
     app.connect("build-finished", leave_out_font_preloads)

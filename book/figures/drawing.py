@@ -16,7 +16,9 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
 import numpy as np
+import solutions
 import torch
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse, FancyBboxPatch, Rectangle
 from torch import Tensor, nn
@@ -97,6 +99,23 @@ def save(axes: Axes, name: str) -> None:
     figure.savefig(HERE / f"{name}.svg", facecolor=PAPER, metadata={"Date": None, "Creator": None})
     plt.close(figure)
     print(f"figure: {name}.svg")
+
+
+def expected(chapter: str, solution: str, name: str) -> None:
+    """The picture under a coding exercise: what its solution draws, in the book's colours."""
+    looks = {
+        "axes.edgecolor": GREY,
+        "axes.facecolor": PAPER,
+        "axes.prop_cycle": cycler(color=(REAL, MADE, GREEN, PURPLE, GREY)),
+        "figure.constrained_layout.use": True,
+        "font.size": 19,
+        "legend.fontsize": 17,
+        "legend.frameon": False,
+        "lines.linewidth": 3,
+    }
+    with plt.rc_context(looks):
+        solutions.run(chapter, solution)
+        save(plt.gca(), name)
 
 
 def write(axes: Axes, x: float, y: float, words: str, size: float = 20, **style: Any) -> None:

@@ -16,6 +16,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import solutions
 import torch
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -223,9 +224,37 @@ def collapse() -> plt.Figure:
     return figure
 
 
+def turns() -> plt.Figure:
+    """Under the exercise: the smallest GAN's distance from its solution, by who steps when."""
+    curves = solutions.run("1_gan_objective", "gan-solution-turns")["curves"]
+    figure, axes = plt.subplots(figsize=(7.4, 3.1), layout="constrained")
+    looks = zip(curves.items(), (MADE, REAL, GREEN), ("-", "-", "--"), strict=True)
+    for (name, distances), colour, line in looks:
+        axes.plot(distances, color=colour, linestyle=line, label=name)
+    axes.set(xlabel="step", ylabel="distance from (0, 0)", xlim=(0, 300), ylim=(0, 1.5))
+    axes.legend(loc="center right", bbox_to_anchor=(1, 0.4))
+    return figure
+
+
+def frozen() -> plt.Figure:
+    """Under the exercise: G alone against a D that was stopped, early and late."""
+    program = solutions.run("1_gan_objective", "gan-solution-frozen")
+    figure, axes = plt.subplots(1, 4, figsize=(8.8, 2.7), layout="constrained")
+    for stop, (before, after) in ((50, axes[:2]), (1500, axes[2:])):
+        state = program["trained"](stop)
+        for place, steps in ((before, 0), (after, 300)):
+            program["go_on_alone"](state, steps)
+            draw_game(place, state, gan_objective.load_data(state.settings), reach=4.5)
+            modes, belief = program["judgement"](state)
+            moment = "then 300 of $G$ alone" if steps else f"$D$ stopped at {stop}"
+            place.set_title(f"{moment}\nmodes {modes}, $D$ {belief:.2f}", fontsize=10)
+    return figure
+
+
 FIGURES = {
-    f.__name__: f for f in (game, optimal, divergences, losses, circles, ring, collapse)
-}  # fmt: skip
+    f.__name__: f
+    for f in (game, optimal, divergences, losses, circles, ring, collapse, turns, frozen)
+}
 
 
 def main(names: list[str]) -> None:
@@ -236,7 +265,7 @@ def main(names: list[str]) -> None:
             figure = FIGURES[name]()
             for axes in figure.axes:  # many dots: as a picture inside the file
                 for artist in (*axes.images, *axes.lines, *axes.collections):
-                    artist.set_rasterized(name in ("ring", "collapse"))
+                    artist.set_rasterized(name in ("ring", "collapse", "frozen"))
             figure.savefig(HERE / f"1_{name}.svg", metadata={"Date": None, "Creator": None})
             plt.close(figure)
 

@@ -34,6 +34,7 @@ from drawing import (
     box,
     canvas,
     drawn,
+    expected,
     framed,
     line,
     parameters,
@@ -471,11 +472,21 @@ def best_of_n() -> None:
     save(axes, "3_best_of_n")
 
 
+def fan() -> None:
+    """The wrist's ways in the futures of twenty neighbours, as the exercise asks for them."""
+    expected("3_pose_futures", "pose-solution-fan", "3_fan")
+
+
+def scatter() -> None:
+    """Best of n for forecasters that know something, and for some that do not."""
+    expected("3_pose_futures", "pose-solution-scatter", "3_scatter")
+
+
 FIGURES = {
     f.__name__: f
     for f in (
         pipeline, tracks, velocity, past, mean_future, vae, decoder, posterior, unet, halves,
-        best_of_n,
+        best_of_n, fan, scatter,
     )
 }  # fmt: skip
 

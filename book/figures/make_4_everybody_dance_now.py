@@ -37,6 +37,7 @@ from drawing import (
     box,
     canvas,
     drawn,
+    expected,
     framed,
     line,
     parameters,
@@ -610,11 +611,21 @@ def stages() -> None:
     save(axes, "4_stages")
 
 
+def fit() -> None:
+    """A source, a target, and the one fitted to the other, as the exercise asks for them."""
+    expected("4_everybody_dance_now", "edn-solution-fit", "4_fit")
+
+
+def tremble() -> None:
+    """What a median over time takes away, of the tremble and of the dance."""
+    expected("4_everybody_dance_now", "edn-solution-tremble", "4_tremble")
+
+
 FIGURES = {
     f.__name__: f
     for f in (
         task, generator, discriminator, patches, losses, objective, inference, normalise, ankles,
-        face, stages,
+        face, stages, fit, tremble,
     )
 }  # fmt: skip
 
