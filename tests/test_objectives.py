@@ -107,9 +107,11 @@ def subsections(chapter: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_no_exercise_is_without_an_objective(chapter: str) -> None:
     assert exercises(chapter), "the pattern finds none"
-    assert not exercises(chapter) - named("exercises")
+    orphans = exercises(chapter) - named("exercises")
+    assert not orphans
 
 
 def test_no_graded_question_is_without_an_objective() -> None:
     assert QUESTIONS
-    assert not QUESTIONS - named("homework")
+    orphans = QUESTIONS - named("homework")
+    assert not orphans
