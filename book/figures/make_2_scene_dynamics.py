@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import drawing
 import numpy as np
+import solutions
 import torch
 from drawing import (
     CODE,
@@ -57,7 +58,12 @@ from vidgen_lite.metrics import (
     nearest_clips,
     still_flicker,
 )
-from vidgen_lite.scene_dynamics import ImageToVideoGenerator, VideoDiscriminator, VideoGenerator
+from vidgen_lite.scene_dynamics import (
+    ImageToVideoGenerator,
+    VideoDiscriminator,
+    VideoGenerator,
+    compose,
+)
 
 drawing.chapter("2_scene_dynamics")
 
@@ -372,11 +378,51 @@ def change(video: Tensor) -> Tensor:
     return video[:, :, 1:] - video[:, :, :-1]
 
 
+def flicker() -> None:
+    """Under the exercise: a pixel that a last level makes of a still map."""
+    pixels = solutions.run("2_scene_dynamics", "vgan-solution-flicker")["pixels"]
+    axes, low, high = canvas(350), 270, 106
+    values = torch.stack(list(pixels.values()))
+    heights = low - (low - high) * (values - values.min()) / (values.max() - values.min())
+    xs = [90 + 38 * t for t in range(values.shape[1])]
+    for (name, ys), colour, mark in zip(
+        zip(pixels, heights, strict=True), (MADE, GREEN), ("o-", "s--"), strict=True
+    ):
+        axes.plot(xs, ys, mark, color=colour, lw=2.5, ms=8, label=name)
+    for t in (0, len(xs) // 2 - 1, len(xs) - 1):
+        write(axes, xs[t], 312, f"frame {t + 1}", 19, color=SOFT)
+    write(axes, 40, (low + high) / 2, "one pixel", 20, rotation=90)
+    axes.legend(loc="upper center", fontsize=19, frameon=False, labelcolor=INK)
+    save(axes, "2_flicker")
+
+
+def split() -> None:
+    """Under the exercise: one film taken apart by gradient descent, at three prices."""
+    program = solutions.run("2_scene_dynamics", "vgan-solution-split")
+    true = program["film"]
+    rows = {"true": (true.mask, None, true.background)}
+    rows |= {f"λ = {price}": program["split"](true.video, price) for price in (0, 0.01, 1)}
+    axes, t = canvas(626), 16
+    for x, word in zip((204, 346, 488), ("mask", "background", "clip"), strict=True):
+        write(axes, x, 28, word, 21, weight="bold")
+    for i, (name, (mask, foreground, background)) in enumerate(rows.items()):
+        y = 114 + 144 * i
+        clip = true.video if foreground is None else compose(mask, foreground, background)
+        shown = mask[0, :, t], unit(background[0]), unit(clip[0, :, t])
+        for x, image in zip((204, 346, 488), shown, strict=True):
+            picture(axes, x, y, 128, image)
+        write(axes, 72, y, name, 21, weight="bold")
+        write(axes, 640, y - 18, f"mean {mask.mean():.2f}", 19)
+        if foreground is not None:
+            write(axes, 640, y + 16, f"IoU {program['overlap'](mask):.2f}", 19)
+    save(axes, "2_split")
+
+
 FIGURES = {
     f.__name__: f
     for f in (
         background, foreground, two_heads, two_stream, composition, two_explanations, slices,
-        transposed, discriminator, conditional, batch_norm, metrics,
+        transposed, discriminator, conditional, batch_norm, metrics, flicker, split,
     )
 }  # fmt: skip
 
