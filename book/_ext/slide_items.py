@@ -97,7 +97,8 @@ def formula_lines(tex: str) -> float:
 
 def items_of(section: Tag) -> list[Item]:
     """What a section, without those inside it, puts on slides, in order."""
-    blocks = [b for b in section.find_all(True, recursive=False) if b.name != "section"]
+    inside = section.find_all(True, recursive=False)
+    blocks = [b for b in inside if b.name != "section" and "solution" not in (b.get("class") or [])]
     text_only = all(block.name in TEXT for block in blocks)
     most = ceil(4 / (1 + sum(block.name == "p" for block in blocks))) if text_only else 0
     items: list[Item] = []
@@ -128,6 +129,9 @@ def items_of(section: Tag) -> list[Item]:
             lead = last
         elif "math" in classes:
             add(str(block), formula_lines(block.get_text()))
+        elif "exercise" in classes:
+            title = block.find(class_="admonition-title").get_text(" ", strip=True)
+            add(f'<p><a href="#{block["id"]}">{title}</a></p>', 1.4)
         elif block.name == "figure" or block.find("figure"):
             for figure in [block] if block.name == "figure" else block.find_all("figure"):
                 add(str(figure), ROOM - 3, alone=True)
@@ -146,9 +150,6 @@ def items_of(section: Tag) -> list[Item]:
             add(str(block), 2.5 + height(block.summary.get_text()))
         elif classes & {"quiz", "objectives"}:
             add(str(block), ROOM, alone=True)
-        elif "exercise" in classes:
-            title = block.find(class_="admonition-title").get_text(" ", strip=True)
-            add(f'<p><a href="#{block["id"]}">{title}</a></p>', 1.4)
         elif classes & {"admonition", "lead"}:
             text.append(str(block))
     if items:
