@@ -15,7 +15,6 @@ from pages import ROOT
 sys.path.append(str(ROOT / "book" / "figures"))
 import solutions
 
-from vidgen_lite.everybody_dance_now import evaluate, median_poses
 from vidgen_lite.everybody_dance_now.normalize import ankles, heights
 from vidgen_lite.pose_futures import best_of_n_curve
 
@@ -149,13 +148,5 @@ def test_a_source_is_fitted_but_for_the_farthest_frames_and_a_short_one_rushes_o
 
 
 def test_the_stronger_the_tremble_the_longer_the_best_median_and_change_error_asks_for_more():
-    names = program("4_everybody_dance_now", "edn-solution-tremble")
-    off, drawn, true, windows = (names[name] for name in ("off", "drawn", "true", "windows"))
-
-    def best(size: float, error: Any) -> int:
-        found = names["trembling"](size)
-        return min(windows, key=lambda window: float(error(median_poses(found, window=window))))
-
-    assert [best(size, off) for size in (0.25, 0.5, 1, 2)] == [1, 3, 3, 5]
-    changes = [best(s, lambda p: evaluate.change_error(drawn(p), drawn(true))) for s in (0.25, 2)]
-    assert changes == [1, 11]
+    best = program("4_everybody_dance_now", "edn-solution-tremble")["best"]
+    assert best == {0.25: [1, 1], 0.5: [3, 3], 1: [3, 5], 2: [5, 11]}
