@@ -239,15 +239,15 @@ def turns() -> plt.Figure:
 def frozen() -> plt.Figure:
     """Under the exercise: G alone against a D that was stopped, early and late."""
     program = solutions.run("1_gan_objective", "gan-solution-frozen")
-    figure, axes = plt.subplots(1, 4, figsize=(8.8, 2.7), layout="constrained")
-    for stop, (before, after) in ((50, axes[:2]), (1500, axes[2:])):
+    figure, axes = plt.subplots(2, 2, figsize=(5.4, 6.1), layout="constrained")
+    for stop, (before, after) in zip((50, 1500), axes, strict=True):
         state = program["trained"](stop)
         for place, steps in ((before, 0), (after, 300)):
             program["go_on_alone"](state, steps)
             draw_game(place, state, gan_objective.load_data(state.settings), reach=4.5)
             modes, belief = program["judgement"](state)
             moment = "then 300 of $G$ alone" if steps else f"$D$ stopped at {stop}"
-            place.set_title(f"{moment}\nmodes {modes}, $D$ {belief:.2f}", fontsize=10)
+            place.set_title(f"{moment}\nmodes {modes}, $D$ {belief:.2f}", fontsize=12)
     return figure
 
 
