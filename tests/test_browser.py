@@ -38,8 +38,9 @@ ROOM = {"width": 1280, "height": 720}
 SHOWN = "document.elementFromPoint(640, 360).closest('.slide').id"
 OVERFULL = """[...document.querySelectorAll('.slide')].filter(slide => {
     const body = slide.querySelector('.body');
-    return [body, ...body.querySelectorAll('.math, pre, table')].some(box =>
-        box.scrollHeight > box.clientHeight + 2 || box.scrollWidth > body.clientWidth + 2);
+    const boxes = [body, ...body.querySelectorAll('.math, pre, table')];
+    return body.scrollHeight > body.clientHeight + 2
+        || boxes.some(box => box.scrollWidth > body.clientWidth + 2);
 }).map(slide => slide.id)"""
 # The theme's own: its colour button shows an icon and is named by its title.
 AXE_OFF = ("label-content-name-mismatch",)

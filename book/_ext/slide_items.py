@@ -19,7 +19,7 @@ CODE_LINES = 16
 SENTENCE_END = re.compile(r"(?<=[.!?])((?:</strong>|</em>|\))*)\s+(?=[A-Z<“])")
 TAG_OR_FORMULA = re.compile(r"<[^>]+>|\\\(|\\\)|\\[a-zA-Z]+|[{}^_]")
 TEXT = ("p", "span", "h1", "h2", "h3")
-LEANS = re.compile(r"(They|It|Its|This|That|These|Both|Here)\b")  # on the sentence before
+LEANS = re.compile(r"(They|It|Its|This|That|These|Both)\b")  # on the sentence before
 TAGS = ("strong", "em", "a", "span")
 
 
