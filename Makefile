@@ -27,7 +27,7 @@ test: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/python book/build.py
 	$(CHECK) tests
-	$(BIN)/python homework/build.py
+	$(BIN)/python homework/make.py
 	$(NBVAL) notebooks $(SOLUTIONS)
 
 # Run the notebooks and keep their outputs (two cores: about an hour and three quarters at the laptop preset).

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import os
+import re
 import shutil
 import threading
 import warnings
@@ -32,6 +33,15 @@ FLAGS = [
 ]
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
+ROOM = {"width": 1280, "height": 720}
+# The slide in the middle of the window, and slides on which something is cut off.
+SHOWN = "document.elementFromPoint(640, 360).closest('.slide').id"
+OVERFULL = """[...document.querySelectorAll('.slide')].filter(slide => {
+    const body = slide.querySelector('.body');
+    const boxes = [body, ...body.querySelectorAll('.math, pre, table')];
+    return body.scrollHeight > body.clientHeight + 2
+        || boxes.some(box => box.scrollWidth > body.clientWidth + 2);
+}).map(slide => slide.id)"""
 # The theme's own: its colour button shows an icon and is named by its title.
 AXE_OFF = ("label-content-name-mismatch",)
 
@@ -230,4 +240,33 @@ def test_a_slider_moves_something_without_a_kernel(browser: Any, address: str, n
     else:
         pytest.fail("the slider moves nothing but itself")
     expect_healthy(seen)
+    page.context.close()
+
+
+DECKS = [name for name in pages() if re.match(r"book/([0-9]_|open_questions)", name)]
+
+
+@pytest.mark.parametrize("name", DECKS)
+def test_a_deck_goes_slide_by_slide_and_every_slide_fits(
+    browser: Any, book: Path, name: str
+) -> None:
+    seen = visit(browser, (book / "slides" / f"{Path(name).name}.html").as_uri())
+    page = seen.page
+    page.set_viewport_size(ROOM)
+    page.locator("html[data-ready]").wait_for(state="attached")
+    assert not seen.foreign
+    assert not seen.errors
+    assert not page.evaluate("document.querySelectorAll('mjx-merror').length")
+    for number in (2, 3):
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(SHOWN) == f"slide-{number}"
+    page.keyboard.press("ArrowLeft")
+    assert page.evaluate(SHOWN) == "slide-2"
+    page.keyboard.press("End")
+    assert page.evaluate(SHOWN) == page.locator(".slide").last.get_attribute("id")
+    page.keyboard.press("n")
+    assert page.locator(".notes[open]").count() == page.locator(".notes").count() > 0
+    page.keyboard.press("n")
+    assert not page.evaluate(OVERFULL), "a slide that does not fit"
+    assert not complaints(page)
     page.context.close()

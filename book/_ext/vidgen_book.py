@@ -1,4 +1,4 @@
-"""The book's own Sphinx extension: notebooks and docstrings on pages, quizzes, two repairs."""
+"""The book's own Sphinx extension: pages from notebooks, docstrings and lists, quizzes, repairs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from homework_table import HomeworkTable
+from lecture_slides import write_decks
 from notebook_gallery import NotebookGallery
 from notebook_status import NotebookStatus
+from objectives import ObjectiveMatrix, Objectives
 from sphinx.application import Sphinx
 
 
@@ -58,8 +60,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("homework-table", HomeworkTable)
     app.add_directive("notebook-gallery", NotebookGallery)
     app.add_directive("notebook-status", NotebookStatus)
+    app.add_directive("objectives", Objectives)
+    app.add_directive("objective-matrix", ObjectiveMatrix)
     app.setup_extension("quiz")
     app.connect("autodoc-process-docstring", link_equations)
     app.connect("html-page-context", leave_out_thebe, priority=950)
     app.connect("build-finished", leave_out_font_preloads)
+    app.connect("build-finished", write_decks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
