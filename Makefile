@@ -30,7 +30,7 @@ test: $(INSTALLED)
 	$(BIN)/python homework/make.py
 	$(NBVAL) notebooks $(SOLUTIONS)
 
-# Run the notebooks and keep their outputs (two cores: about an hour and three quarters at the laptop preset).
+# Run the notebooks and keep their outputs (two cores: about two hours at the laptop preset).
 notebooks: $(INSTALLED)
 	$(BIN)/python notebooks/execute.py --preset $(PRESET) $(NOTEBOOKS)
 

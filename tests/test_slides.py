@@ -78,8 +78,8 @@ def test_a_deck_leads_to_the_chapters_notebook(book: Path, name: str) -> None:
 
 
 def test_the_teachers_page_lists_every_deck_with_its_number_of_slides(book: Path) -> None:
-    text = page(book / "book" / "lecture_slides.html")
+    text = page(book / "book" / "teaching" / "lecture_slides.html")
     for name in CHAPTERS:
-        (link,) = text.select(f'article a[href="../slides/{Path(name).name}.html"]')
+        (link,) = text.select(f'article a[href="../../slides/{Path(name).name}.html"]')
         count = len(deck(book, name).select(".slide"))
         assert f"{count} slides" in link.parent.get_text()

@@ -16,6 +16,7 @@ from bs4 import Tag
 ROOM = 13.0  # lines on a slide
 WIDTH = 80  # letters in a line
 CODE_LINES = 16
+TABLE_ROWS = 10
 SENTENCE_END = re.compile(r"(?<=[.!?])((?:</strong>|</em>|\))*)\s+(?=[A-Z<“])")
 TAG_OR_FORMULA = re.compile(r"<[^>]+>|\\\(|\\\)|\\[a-zA-Z]+|[{}^_]")
 TEXT = ("p", "span", "h1", "h2", "h3")
@@ -90,6 +91,17 @@ def listed(block: Tag) -> list[tuple[str, float]]:
     return found
 
 
+def tabled(table: Tag) -> list[tuple[str, int]]:
+    """A table, in even pieces of a few rows below the same head, and how many rows each has."""
+    head, rows = table.find("thead"), table.find("tbody").find_all("tr", recursive=False)
+    size = ceil(len(rows) / ceil(len(rows) / TABLE_ROWS))
+    pieces = [rows[i : i + size] for i in range(0, len(rows), size)]
+    return [
+        (f"<table>{head}<tbody>{''.join(map(str, piece))}</tbody></table>", 1 + len(piece))
+        for piece in pieces
+    ]
+
+
 def formula_lines(tex: str) -> float:
     """About how many lines a displayed formula takes."""
     return 1.6 * (1 + tex.count("\\\\")) + 0.8 + 0.7 * ("\\underbrace" in tex or "\\sum" in tex)
@@ -140,8 +152,8 @@ def items_of(section: Tag) -> list[Item]:
             for body, lines in listed(block):
                 add(body, lines)
         elif block.find("table"):
-            rows = len(block.find_all("tr"))
-            add(str(block.find("table")), 1.3 * rows, alone=rows > 6)
+            for body, rows in tabled(block.find("table")):
+                add(body, 1.3 * rows, alone=rows > 6)
         elif any(name.startswith("highlight") for name in classes):
             rows = block.get_text().rstrip().count("\n") + 1
             if rows <= CODE_LINES:
