@@ -38,7 +38,7 @@ notebooks: $(INSTALLED)
 homework: $(INSTALLED)
 	@$(BIN)/python homework/make.py
 
-# Put all listed wrong answers to the checks again, for the teacher's kit (some minutes).
+# Put all listed wrong answers to the checks again, for the teacher's kit.
 kill-table: $(INSTALLED)
 	@$(BIN)/python homework/kill.py
 

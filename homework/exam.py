@@ -60,14 +60,12 @@ def exam(path: Path = SOURCE) -> Iterator[ExamQuestion]:
         name, *questions = re.split(r"^## ", lecture, flags=re.M)
         for question in questions:
             title, _, body = question.partition("\n")
-            try:
-                text, answer, marking, check = re.split(
-                    r"^### (?:Answer|Marking|Check)\n", body, flags=re.M
-                )
-                kind, points, minutes = FACTS.search(text).groups()  # type: ignore[union-attr]
-            except (ValueError, AttributeError):
-                raise ValueError(f"{path.name}: {title}: a part is missing") from None
-            parts = (FACTS.sub("", text), answer, marking, check)
+            parts = re.split(r"^### (?:Answer|Marking|Check)\n", body, flags=re.M)
+            found = FACTS.search(parts[0])
+            if len(parts) != 4 or not found:
+                raise ValueError(f"{path.name}: {title}: a part is missing")
+            kind, points, minutes = found.groups()
+            parts[0] = FACTS.sub("", parts[0])
             texts = [part.strip() + "\n" for part in parts]
             facts = (kind, int(points), int(minutes))
             yield ExamQuestion(name.strip(), title.strip(), *facts, *texts)

@@ -1,6 +1,6 @@
 """``make kill-table``: every wrong answer that a source lists, put to checks and hidden tests.
 
-It takes some minutes, so the page is committed. A test holds that it belongs to the sources.
+The page is committed, and a test holds that it belongs to the sources.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from source import (
 )
 
 from vidgen_lite.homework.hints import explain
-from vidgen_lite.homework.probes import encode, outcome
+from vidgen_lite.homework.probes import decode, encode, outcome
 
 PAGE = ROOT / "book" / "teaching" / "kill_table.md"
 HEAD = """<!-- Written by `make kill-table`: change homework/, not this file. Made of: {digest} -->
@@ -84,19 +84,12 @@ def kills(path: Path) -> Iterator[Kill]:
             answer = wrong_answer(path, question, cell, known)
             share, told = points(hidden, put(hidden, answer)), explain(public, put(public, answer))
             if judge and share:
-                passed, reason = judge(decoded(answer))
+                passed, reason = judge(decode(encode(answer)))  # as it comes from another process
                 share, told = share * passed, told or reason
             said = " ".join(told.split("Hint: ")[-1].split())
             names = next((w.split(":", 1)[1] for w in cell.words if w.startswith("names:")), None)
             named = re.search(names.strip(), said) if names else said == hint(cell)
             yield Kill(question.id, cell.words[1], share < 1, bool(named), share, said)
-
-
-def decoded(answer: Any) -> Any:
-    """An answer as it arrives from another process."""
-    from vidgen_lite.homework.probes import decode
-
-    return decode(encode(answer))
 
 
 def digest() -> str:

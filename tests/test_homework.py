@@ -133,7 +133,7 @@ def test_nine_hints_in_ten_name_the_mistake(path: Path):
 
 def test_the_kill_table_in_the_book_is_that_of_these_sources_and_checks():
     page = kill.PAGE.read_text(encoding="utf-8")
-    assert f"Made of: {kill.digest()}" in page, "run `make kill-table` (some minutes)"
+    assert f"Made of: {kill.digest()}" in page, "run `make kill-table`"
     listed = [q.mistakes for path in SOURCES for q in source.questions(path).values()]
     assert page.count("% |") == sum(map(len, listed))
 
