@@ -46,7 +46,22 @@ def killed(path: Path) -> list[kill.Kill]:
 @HOMEWORK
 def test_what_is_handed_out_is_what_the_source_makes(path: Path):
     for file, text in make.committed(path).items():
-        assert file.read_text(encoding="utf-8") == text, f"{file.name}: run `make homework`"
+        there = file.read_text(encoding="utf-8")
+        assert make.agree(there, text), f"{file.name}: run `make homework`"
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ('{"values": [0.04685436, 2.0], "shape": [2], "tiny": 0.0}', True),
+        ('{"values": [0.04689434, 2.0], "shape": [2], "tiny": 1e-08}', False),
+        ('{"values": [0.04685434, 2.0], "shape": [3], "tiny": 1e-08}', False),
+        ('{"value": [0.04685434, 2.0], "shape": [2], "tiny": 1e-08}', False),
+        ('{"values": [0.04685434], "shape": [2], "tiny": 1e-08}', False),
+    ],
+)
+def test_files_agree_if_only_a_processor_has_rounded_otherwise(other: str, same: bool):
+    assert make.agree('{"values": [0.04685434, 2.0], "shape": [2], "tiny": 1e-08}', other) == same
 
 
 @HOMEWORK
