@@ -12,7 +12,6 @@ ask with other numbers; ``HOMEWORK_SEED`` in the environment gives a class numbe
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
@@ -47,7 +46,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "book")]
 
 import address  # noqa: E402
 
-from vidgen_lite.homework.probes import encode, fingerprint, outcome, same  # noqa: E402
+from vidgen_lite.homework.probes import encode, fingerprint, near, outcome, same  # noqa: E402
 
 PUBLIC_SEED = 1
 BAND = 0.06  # how near a measured number must be to a typical mistake's to be taken for it
@@ -234,16 +233,22 @@ def committed(path: Path) -> dict[Path, str]:
     }
 
 
-# Numbers that were computed: the last of their digits depend on the processor.
+# Numbers in a questionnaire are computed: the last of their digits depend on the processor.
 COMPUTED = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?|-?\d+e[+-]\d+")
 
 
 def agree(one: str, other: str) -> bool:
-    """Whether two files say the same, apart from how their numbers were rounded."""
-    numbers = [[float(n) for n in COMPUTED.findall(text)] for text in (one, other)]
+    """Whether two questionnaires are the same, their numbers as nearly as the checks ask."""
+    numbers = [map(float, COMPUTED.findall(text)) for text in (one, other)]
     return COMPUTED.split(one) == COMPUTED.split(other) and all(
-        math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-6) for a, b in zip(*numbers, strict=True)
+        near(a, b) for a, b in zip(*numbers, strict=True)
     )
+
+
+def up_to_date(file: Path, text: str) -> bool:
+    """Whether a file is there and says this; a questionnaire's numbers may be rounded otherwise."""
+    there = file.read_text(encoding="utf-8") if file.exists() else None
+    return there == text or (there is not None and file.suffix == ".json" and agree(there, text))
 
 
 def kept(path: Path, into: Path = KEPT) -> dict[Path, str]:
@@ -272,7 +277,7 @@ def main() -> None:
     for path in sources():
         made = committed(path) | kept(path)
         for file, text in made.items():  # another processor's digits are no reason for a change
-            if file.exists() and agree(file.read_text(encoding="utf-8"), text):
+            if up_to_date(file, text):
                 made[file] = file.read_text(encoding="utf-8")
         whole = {file: text.encode() for file, text in made.items()} | archives(made)
         for file, content in whole.items():

@@ -46,8 +46,7 @@ def killed(path: Path) -> list[kill.Kill]:
 @HOMEWORK
 def test_what_is_handed_out_is_what_the_source_makes(path: Path):
     for file, text in make.committed(path).items():
-        there = file.read_text(encoding="utf-8")
-        assert make.agree(there, text), f"{file.name}: run `make homework`"
+        assert make.up_to_date(file, text), f"{file.name}: run `make homework`"
 
 
 @pytest.mark.parametrize(
@@ -60,8 +59,16 @@ def test_what_is_handed_out_is_what_the_source_makes(path: Path):
         ('{"values": [0.04685434], "shape": [2], "tiny": 1e-08}', False),
     ],
 )
-def test_files_agree_if_only_a_processor_has_rounded_otherwise(other: str, same: bool):
-    assert make.agree('{"values": [0.04685434, 2.0], "shape": [2], "tiny": 1e-08}', other) == same
+def test_a_questionnaire_is_up_to_date_if_only_rounded_otherwise(
+    other: str, same: bool, tmp_path: Path
+):
+    numbers = '{"values": [0.04685434, 2.0], "shape": [2], "tiny": 1e-08}'
+    for name in ("questions.json", "notebook.ipynb"):
+        (tmp_path / name).write_text(other, encoding="utf-8")
+    assert make.up_to_date(tmp_path / "questions.json", numbers) == same
+    assert make.up_to_date(tmp_path / "notebook.ipynb", other)
+    assert not make.up_to_date(tmp_path / "notebook.ipynb", numbers)
+    assert not make.up_to_date(tmp_path / "missing.json", numbers)
 
 
 @HOMEWORK
