@@ -40,6 +40,7 @@ from vidgen_lite.everybody_dance_now.footage import (
 from vidgen_lite.everybody_dance_now.losses import (
     feature_matching_loss,
     perceptual_loss,
+    pixel_loss,
     smooth_loss,
     stage_1_objective,
 )
@@ -242,7 +243,43 @@ def test_the_loop_yields_one_record_of_finite_losses_a_step(settings):
     assert (records[0]["g_perceptual"] == 0) == (settings.perceptual_weight == 0)
 
 
-@pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
+def test_in_the_warm_up_the_pixels_teach_and_the_discriminator_waits(monkeypatch):
+    state = steps.new_state(tiny(pixel_weight=1.0, warmup=2, average_decay=0.5))
+    painted = []
+    monkeypatch.setattr(
+        steps, "feed_back", lambda g, x: painted.append(x.shape[2]) or feed_back(g, x)
+    )
+    generator, discriminator, average = (
+        state.models[name] for name in ("generator", "discriminator", "average")
+    )
+    learned, judging, kept = (weights(net) for net in (generator, discriminator, average))
+    records = []
+    for record in steps.train(state, noise_footage(), network=Eyes()):
+        records.append(set(record) - {"step"})
+        assert not same(weights(generator), learned)
+        assert not same(weights(average), kept)
+        assert same(weights(discriminator), judging) == (record["step"] <= 2)
+        learned, kept = weights(generator), weights(average)
+    assert records == [{"g_l1"}, {"g_l1"}, TERMS, TERMS]
+    assert painted == [1, 1, 2, 2], "the warm-up has frames by themselves, the game pairs"
+
+
+@pytest.mark.parametrize("figure_weight", [0.0, 8.0])
+def test_a_warm_up_step_descends_the_difference_of_pixels(figure_weight, accelerator):
+    state, batch, fake, _ = played(tiny(pixel_weight=3.0, figure_weight=figure_weight, warmup=4))
+    generator = state.models["generator"]
+    loss = pixel_loss(batch.video, fake, batch.skeleton, figure_weight=figure_weight)
+    wanted = torch.autograd.grad(3 * loss, list(generator.parameters()), retain_graph=True)
+    steps.pixel_step(state, batch, fake, accelerator)
+    for parameter, gradient in zip(generator.parameters(), wanted, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [*VARIANTS.values(), tiny(pixel_weight=1.0, warmup=3)],
+    ids=[*VARIANTS, "warmed up"],
+)
 def test_a_resumed_run_goes_on_to_the_same_bits(settings, tmp_path):
     whole = steps.new_state(settings)
     records = list(steps.train(whole, noise_footage(), network=Eyes()))
@@ -257,17 +294,29 @@ def test_a_resumed_run_goes_on_to_the_same_bits(settings, tmp_path):
         assert same(weights(model), weights(resumed.models[name])), name
 
 
-def test_rates_fall_to_nothing_over_the_second_half():
-    state = steps.new_state(tiny(steps=8, learning_rate=1.0))
-    rates = []
-    for state.step in range(8):
-        steps.set_rate(state)
-        rates.append({g["lr"] for o in state.optimizers.values() for g in o.param_groups})
-    assert rates == [{1.0}] * 5 + [{0.75}, {0.5}, {0.25}]
-    state = steps.new_state(tiny(decay=False))
-    state.step = 3
-    steps.set_rate(state)
-    assert state.optimizers["generator"].param_groups[0]["lr"] == tiny().learning_rate
+def test_rates_fall_to_nothing_over_the_second_half_of_the_warm_up_and_of_the_game():
+    settings = tiny(steps=12, warmup=4, pixel_weight=1.0, learning_rate=1e-3)
+    for wanted in (
+        [1, 1, 1, 0.5] + [1] * 5 + [0.75, 0.5, 0.25],
+        [1] * 12,
+    ):
+        state = steps.new_state(dataclasses.replace(settings, decay=max(wanted) != min(wanted)))
+        rates = []
+        for _ in steps.train(state, noise_footage(), network=Eyes()):
+            (rate,) = {g["lr"] for o in state.optimizers.values() for g in o.param_groups}
+            rates.append(rate / settings.learning_rate)
+        assert rates == pytest.approx(wanted)
+
+
+def test_a_unets_room_begins_as_what_most_frames_show():
+    footage = noise_footage(n=6, frames=5)
+    state = steps.new_state(tiny(generator="unet", average_decay=0.9))
+    steps.show_room(state, footage)
+    wanted = footage.video.transpose(1, 2).flatten(0, 1).median(0).values
+    for name in ("generator", "average"):
+        assert torch.equal(state.models[name].background[0], wanted)
+    steps.show_room(state, footage.subset([0]), frames=1)
+    assert torch.equal(state.models["generator"].background[0], footage.video[0, :, 0])
 
 
 def test_the_average_soon_forgets_the_untrained_weights():
@@ -284,6 +333,8 @@ def test_a_pair_is_two_frames_in_a_row_with_their_figures():
     batch = pick(footage, torch.tensor([[2, 1], [0, 2]]))
     assert torch.equal(batch.video[0], footage.video[2, :, 1:3])
     assert torch.equal(batch.skeleton[1], footage.skeleton[0, :, 2:4])
+    alone = pick(footage, torch.tensor([[2, 1], [0, 2]]), frames=1)
+    assert torch.equal(alone.video, batch.video[:, :, :1])
     small = dataclasses.replace(footage, video=to_bytes(footage.video))
     torch.testing.assert_close(
         pick(small, torch.tensor([[2, 1]])).video[0], batch.video[0], rtol=0, atol=1 / 127
@@ -308,6 +359,8 @@ def test_frames_that_show_nobody_are_in_no_pair():
         ({"generator": "gan"}, "generator: expected one of global, local, unet; got 'gan'"),
         ({"scales": 0}, "scales: expected a positive integer, got 0"),
         ({"feature_weight": -1}, "feature_weight: expected a number at least 0, got -1"),
+        ({"warmup": 2}, "warmup: expected 0 with pixel_weight=0, got 2: G would learn nothing"),
+        ({"figure_weight": -1}, "figure_weight: expected a number at least 0, got -1"),
         ({"beta1": 1.0}, "beta1: expected a number at least 0 and below 1, got 1.0"),
         ({"learning_rate": 0}, "learning_rate: expected a number above 0, got 0"),
     ],

@@ -25,6 +25,7 @@ from vidgen_lite.everybody_dance_now import (
     feed_back,
     new_state,
     perceptual_loss,
+    pixel_loss,
     smooth_loss,
     stage_1_objective,
     stage_2_objective,
@@ -257,7 +258,7 @@ def test_the_enhancer_takes_over_a_trained_global_generator():
 
 def test_the_place_of_a_limb_need_not_pass_through_the_smallest_picture():
     torch.manual_seed(0)
-    model = UNetGenerator(width=2, downsamplings=2)
+    model = UNetGenerator(size=(16, 16), width=2, downsamplings=2)
     for parameter in model.middle.parameters():
         parameter.detach().zero_()
     one, other = noise(1, 3, 16, 16), noise(1, 3, 16, 16, seed=1)
@@ -266,14 +267,31 @@ def test_the_place_of_a_limb_need_not_pass_through_the_smallest_picture():
 
 
 def test_the_unet_widens_eight_times_at_most_and_may_do_without_memory():
-    model = UNetGenerator(width=2, downsamplings=5, temporal=False)
+    model = UNetGenerator(size=(64, 64), width=2, downsamplings=5, temporal=False)
     found = shapes(model, noise(1, 3, 64, 64))
-    assert [c for c, _, _ in found] == [2, 4, 8, 16, 16, 16, 16, 16, 16, 8, 4, 2, 3]
+    assert [c for c, _, _ in found] == [2, 4, 8, 16, 16, 16, 16, 16, 16, 8, 4, 2, 2, 4]
     assert min(h for _, h, _ in found) == 2
     with pytest.raises(ValueError, match="pose: expected height and width to be multiples of 32"):
         model(noise(1, 3, 32, 48))
+    with pytest.raises(ValueError, match=r"pose: expected \(B, 3, 64, 64\)"):
+        model(noise(1, 3, 64, 96))
     with pytest.raises(ValueError, match="width: expected a positive integer, got 0"):
-        UNetGenerator(width=0)
+        UNetGenerator(size=(64, 64), width=0)
+
+
+def test_far_from_the_stick_figure_the_unet_shows_the_room_and_nothing_else():
+    torch.manual_seed(0)
+    model = UNetGenerator(size=(64, 64), width=2, downsamplings=2, temporal=False)
+    rooms = noise(5, 3, 64, 64)
+    model.guess_background(rooms)
+    figure = -torch.ones(2, 3, 64, 64)
+    figure[1, :, 20:40, 30] = 1.0
+    nobody, somebody = model(figure)
+    assert torch.equal(nobody, rooms.median(0).values)
+    reached = (somebody - nobody).abs().amax(0) > 0
+    assert reached[20, 30]
+    assert not reached[:12].any(), "an eighth of the height is 8 pixels"
+    assert not reached[:, 39:].any()
 
 
 def test_the_discriminator_sees_both_poses_then_both_frames():
@@ -425,6 +443,29 @@ def test_the_perceptual_loss_weighs_its_levels():
     loss = perceptual_loss(real, fake, (0.25, 2.0))
     assert [level.item() for level in loss.levels] == pytest.approx([0.5, 1.0], rel=1e-5)
     assert loss.total.item() == pytest.approx(0.125 + 2.0, rel=1e-5)
+
+
+def test_the_pixel_loss_is_a_plain_mean_unless_the_figure_counts_for_more():
+    real, skeleton = torch.zeros(1, 3, 2, 64, 64), -torch.ones(1, 3, 2, 64, 64)
+    skeleton[:, 1, :, :, 30] = 1.0  # one green line, and two pixels on either side: 5 of 64 columns
+    fake = real.clone()
+    fake[..., 28:33] = 0.5
+    assert pixel_loss(real, fake, skeleton).item() == pytest.approx(0.5 * 5 / 64)
+    heavy = pixel_loss(real, fake, skeleton, figure_weight=8.0).item()
+    assert heavy == pytest.approx(0.5 * 9 * 5 / (9 * 5 + 59))
+    elsewhere = torch.full_like(real, 0.5).where(fake == 0, real)
+    rest = pixel_loss(real, elsewhere, skeleton, figure_weight=8.0).item()
+    assert rest == pytest.approx(0.5 - heavy)
+
+
+def test_the_pixel_loss_of_a_frame_that_shows_nobody_is_the_plain_mean():
+    real, fake = noise(1, 3, 2, 8, 8), noise(1, 3, 2, 8, 8, seed=1)
+    nobody = -torch.ones_like(real)
+    torch.testing.assert_close(
+        pixel_loss(real, fake, nobody, figure_weight=8.0), (real - fake).abs().mean()
+    )
+    with pytest.raises(ValueError, match="skeleton: "):
+        pixel_loss(real, fake, nobody[:, :, :1], figure_weight=8.0)
 
 
 def test_the_whole_objective_of_stage_1_is_the_weighted_sum_of_all_its_terms():

@@ -227,7 +227,7 @@ def train(
     network = features_of(settings, network, accelerator)
     generator: Any = state.models["generator"]
     while state.step < settings.steps:
-        set_rate(state)
+        set_rate(state, 1 - state.step / settings.steps)
         random = step_generator(settings.seed, state.step)
         index = torch.randint(n, (settings.batch_size,), generator=random)[share]
         batch = Faces(*(to_float(kind[index]).to(accelerator.device) for kind in faces))

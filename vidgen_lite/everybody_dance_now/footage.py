@@ -117,6 +117,18 @@ def draw_skeletons(pose: Tensor, size: tuple[int, int]) -> Tensor:
     return skeleton.draw(pose, height=h, width=w, line=max(h / 32, 1.5)).transpose(1, 2)
 
 
+def near_figure(skeleton: Tensor, reach: float) -> Tensor:
+    """Where a drawn stick figure is near: (B, 3, …, H, W) in [-1, 1] to (B, 1, …, H, W), 1 or 0.
+
+    Args:
+        skeleton: from :func:`draw_skeletons`.
+        reach: how near, as a share of the frame's height.
+    """
+    far = max(1, round(reach * skeleton.shape[-2]))
+    lines = (skeleton.amax(1, keepdim=True) > -0.9).to(skeleton.dtype)
+    return F.max_pool2d(lines.flatten(0, -3), 2 * far + 1, 1, far).view(lines.shape)
+
+
 def to_bytes(films: Tensor) -> Tensor:
     """Keep films in [-1, 1] as uint8, a quarter of the memory; bytes stay as they are."""
     if films.dtype == torch.uint8:

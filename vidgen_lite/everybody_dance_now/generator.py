@@ -15,7 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_positive, expect_shape
+from vidgen_lite.everybody_dance_now.footage import near_figure
 from vidgen_lite.everybody_dance_now.layers import InstanceNorm, ToColours
+
+BODY = 1 / 8  # of a frame's height: no part of a body is farther than that from its stick figure
 
 
 class ResidualBlock(nn.Module):
@@ -146,7 +149,12 @@ class UNetGenerator(nn.Module):
     pass through the smallest picture. Pictures are enlarged by repeating pixels and then convolved,
     instead of by transposed convolutions.
 
+    A target moves before a camera that does not. So the room is one picture b, and the network
+    paints a person f and a mask m over it, as in lecture 2: m f + (1 - m) b. Far from every line
+    of the stick figure the mask is 0. The picture begins as :meth:`guess_background` and learns on.
+
     Args:
+        size: height and width of the frames.
         width: channels at full size; twice as many a level down, up to eight times.
         downsamplings: how often the sides are halved.
         temporal: see :class:`GlobalGenerator`.
@@ -155,7 +163,14 @@ class UNetGenerator(nn.Module):
         ValueError: a count below 1.
     """
 
-    def __init__(self, *, width: int = 16, downsamplings: int = 4, temporal: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        size: tuple[int, int],
+        width: int = 16,
+        downsamplings: int = 4,
+        temporal: bool = True,
+    ) -> None:
         super().__init__()
         _expect_counts(width=width, downsamplings=downsamplings)
         self.temporal, self.least = temporal, 2**downsamplings
@@ -168,11 +183,20 @@ class UNetGenerator(nn.Module):
         self.up = nn.ModuleList(
             nn.Sequential(*_conv(b + a, a, 3, padding=1)) for a, b in reversed(pairs)
         )
-        self.to_rgb = nn.Sequential(nn.Conv2d(width, 3, 3, padding=1), nn.Tanh())
+        self.to_rgb = nn.Sequential(
+            *_conv(width, width, 3, padding=1), nn.Conv2d(width, 4, 3, padding=1)
+        )
+        self.background = nn.Parameter(torch.zeros(1, 3, *size))
+
+    @torch.no_grad()
+    def guess_background(self, frames: Tensor) -> None:
+        """Let b be what most of some frames show at each pixel: (B, 3, H, W) in [-1, 1]."""
+        self.background.copy_(frames.median(0).values)
 
     def forward(self, pose: Tensor, previous: Tensor | None = None) -> Tensor:
-        """As :meth:`GlobalGenerator.forward`."""
+        """As :meth:`GlobalGenerator.forward`, at the one ``size``."""
         x = stack_previous(self, pose, previous)
+        expect_shape("pose", pose, "B 3 {} {}".format(*self.background.shape[2:]))
         found = []
         for down in self.down:
             x = down(x)
@@ -180,7 +204,9 @@ class UNetGenerator(nn.Module):
         x = self.middle(found.pop())
         for up in self.up:
             x = up(torch.cat([F.interpolate(x, scale_factor=2.0), found.pop()], 1))
-        return self.to_rgb(x)
+        f, m = self.to_rgb(x).split((3, 1), 1)
+        m = m.sigmoid() * near_figure(pose, BODY)
+        return m * f.tanh() + (1 - m) * F.hardtanh(self.background)
 
 
 Generator = GlobalGenerator | LocalEnhancer | UNetGenerator

@@ -33,6 +33,10 @@ class Settings:
         feature_weight: lambda_FM, for each scale: the authors' 10, divided among them.
         perceptual_weight: lambda_P, for each frame. At 0 no features are needed.
         pixel_weight: of the mean |G(x) - y|; not in the paper.
+        figure_weight: how many times more than elsewhere that mean counts pixels round the stick
+            figure, beyond once.
+        warmup: for so many of the steps G learns from that mean alone, and D not at all. Frames
+            come one by one, each after a picture of zeros. Not in the paper.
         features: what L_P looks at, one of ``perceptual.KINDS``.
         feature_steps: how long ``puppets`` features are trained.
         average_decay: how slowly the averaged generator follows, 0 for no average.
@@ -58,6 +62,8 @@ class Settings:
     feature_weight: float = 10 / 3
     perceptual_weight: float = 5.0
     pixel_weight: float = 0.0
+    figure_weight: float = 0.0
+    warmup: int = 0
     features: str = "vgg19"
     feature_steps: int = 1_500
     average_decay: float = 0.0
@@ -78,11 +84,16 @@ class Settings:
             "feature_steps", "n_clips", "batch_size", "steps",
         ):  # fmt: skip
             expect_positive(name, getattr(self, name))
-        for name in ("feature_weight", "perceptual_weight", "pixel_weight"):
+        for name in (
+            "feature_weight", "perceptual_weight", "pixel_weight", "figure_weight", "warmup",
+        ):  # fmt: skip
             expect_number(name, getattr(self, name), at_least=0)
         for name in ("average_decay", "beta1"):
             expect_number(name, getattr(self, name), at_least=0, below=1)
         expect_number("learning_rate", self.learning_rate, above=0)
+        if self.warmup and not self.pixel_weight:
+            told = f"warmup: expected 0 with pixel_weight=0, got {self.warmup!r}"
+            raise ValueError(f"{told}: G would learn nothing")
         least = 2 ** (self.downsamplings + (self.generator == "local"))
         fits = [isinstance(side, int) and side % least == 0 for side in self.size]
         if len(fits) != 2 or not all(fits) or min(self.size) < 2 * least:

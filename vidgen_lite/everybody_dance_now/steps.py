@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_shape
@@ -28,6 +27,7 @@ from vidgen_lite.everybody_dance_now.losses import (
     PerceptualLoss,
     feature_matching_loss,
     perceptual_loss,
+    pixel_loss,
     smooth_loss,
     stage_1_objective,
 )
@@ -50,7 +50,10 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Pairs of frames in a row, (B, 3, 2, H, W) in [-1, 1], and their stick figures, likewise."""
+    """Pairs of frames in a row, (B, 3, 2, H, W) in [-1, 1], and their stick figures, likewise.
+
+    In the warm-up a frame by itself, (B, 3, 1, H, W): unrelated frames teach more than neighbours.
+    """
 
     video: Tensor
     skeleton: Tensor
@@ -92,7 +95,7 @@ def new_generator(settings: Settings) -> Generator:
         "temporal": settings.temporal,
     }
     if settings.generator == "unet":
-        return UNetGenerator(**sizes)
+        return UNetGenerator(**sizes, size=settings.size)
     if settings.generator == "global":
         return GlobalGenerator(**sizes, blocks=settings.blocks)
     return LocalEnhancer(**sizes, blocks=settings.enhancer_blocks, global_blocks=settings.blocks)
@@ -142,6 +145,16 @@ def judge(discriminator: nn.Module, batch: Batch, fake: Tensor) -> Judged:
     return Judged(discriminator(skeleton, real), discriminator(skeleton, painted))
 
 
+def pixel_step(
+    state: State, batch: Batch, fake: Tensor, accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """Teach G by the difference of pixels alone, before the game begins; D waits."""
+    settings = state.settings
+    loss = pixel_loss(batch.video, fake, batch.skeleton, figure_weight=settings.figure_weight)
+    descend(state, settings.pixel_weight * loss, accelerator)
+    return {"g_l1": loss.detach()}
+
+
 def generator_step(
     state: State,
     batch: Batch,
@@ -162,30 +175,38 @@ def generator_step(
         network: the features of L_P; None if its weight is 0.
         accelerator: precision and processes.
     """
-    settings, generator = state.settings, state.models["generator"]
+    settings = state.settings
     with accelerator.autocast():
         loss = stage_1_objective(
             smooth_loss(scores(judged.real), scores(judged.fake), kind=settings.loss),
             feature_matching_loss(features(judged.real), features(judged.fake)),
             seen_differences(network, batch.video, fake),
-            F.l1_loss(fake, batch.video),
+            pixel_loss(batch.video, fake, batch.skeleton, figure_weight=settings.figure_weight),
             feature_weight=settings.feature_weight,
             perceptual_weight=settings.perceptual_weight,
             pixel_weight=settings.pixel_weight,
         )
-    state.optimizers["generator"].zero_grad()
     # The graph is kept: D's loss still has to go back through its part of it.
-    accelerator.backward(loss.total, inputs=list(generator.parameters()), retain_graph=True)
-    average_gradients(accelerator, generator)
-    state.optimizers["generator"].step()
-    if settings.average_decay:
-        follow(state, settings.average_decay)
+    descend(state, loss.total, accelerator, retain_graph=True)
     return {
         "g_smooth": loss.smooth,
         "g_features": loss.feature_matching,
         "g_perceptual": loss.perceptual,
         "g_l1": loss.pixels,
     }
+
+
+def descend(
+    state: State, loss: Tensor, accelerator: Accelerator, *, retain_graph: bool = False
+) -> None:
+    """One step of G's weights, and of their average, down a loss; of no other weights."""
+    generator = state.models["generator"]
+    state.optimizers["generator"].zero_grad()
+    accelerator.backward(loss, inputs=list(generator.parameters()), retain_graph=retain_graph)
+    average_gradients(accelerator, generator)
+    state.optimizers["generator"].step()
+    if state.settings.average_decay:
+        follow(state, state.settings.average_decay)
 
 
 def discriminator_step(state: State, judged: Judged, accelerator: Accelerator) -> dict[str, Tensor]:
@@ -221,10 +242,14 @@ def follow(state: State, decay: float) -> None:
     update_average(state.models["average"], state.models["generator"], decay)
 
 
-def set_rate(state: State) -> None:
-    """The rate of this step: constant over the first half of all steps, then along a line to 0."""
+def set_rate(state: State, left: float) -> None:
+    """The rate of this step: constant over the first half of a phase, then along a line to 0.
+
+    Args:
+        state: the run.
+        left: how much of the phase is still to come, as a share of it.
+    """
     settings = state.settings
-    left = 1 - state.step / settings.steps
     rate = settings.learning_rate * (min(1.0, 2 * left) if settings.decay else 1.0)
     for optimizer in state.optimizers.values():
         for group in optimizer.param_groups:
@@ -268,31 +293,60 @@ def train(
     if len(pairs) == 0:
         raise ValueError("footage: expected two frames in a row that show somebody, got none")
     accelerator = accelerator or make_accelerator()
+    if state.step == 0:
+        show_room(state, footage)
     prepare(state, accelerator)
     share = process_slice(accelerator, settings.batch_size)
     network = features_of(settings, network, accelerator)
     generator: Any = state.models["generator"]
     while state.step < settings.steps:
-        set_rate(state)
+        alone = state.step < settings.warmup  # two phases: the warm-up and the game
+        begin, end = (0, settings.warmup) if alone else (settings.warmup, settings.steps)
+        set_rate(state, (end - state.step) / (end - begin))
         random = step_generator(settings.seed, state.step)
         index = torch.randint(len(pairs), (settings.batch_size,), generator=random)[share]
-        batch = pick(footage, pairs[index], accelerator.device)
+        batch = pick(footage, pairs[index], accelerator.device, frames=1 if alone else 2)
         with accelerator.autocast():
             fake = feed_back(generator, batch.skeleton)
-            judged = judge(state.models["discriminator"], batch, fake)
-        record = generator_step(state, batch, fake, judged, network, accelerator)
-        record |= discriminator_step(state, judged, accelerator)
+            judged = None if alone else judge(state.models["discriminator"], batch, fake)
+        if judged is None:
+            record = pixel_step(state, batch, fake, accelerator)
+        else:
+            record = generator_step(state, batch, fake, judged, network, accelerator)
+            record |= discriminator_step(state, judged, accelerator)
         state.step += 1
         yield {"step": state.step, **average_record(accelerator, record)}
 
 
-def pick(footage: Footage, pairs: Tensor, device: torch.device | str = "cpu") -> Batch:
-    """Put pairs of frames, (B, 2) film and first frame, on the device as floats in [-1, 1]."""
-    n, t = pairs.unbind(1)
+def show_room(state: State, footage: Footage, frames: int = 200) -> None:
+    """Give a U-Net its first guess of the room, from so many frames spread over the footage."""
+    n, _, t = footage.video.shape[:3]
+    where = torch.linspace(0, n * t - 1, min(frames, n * t)).long()
+    some = to_float(footage.video[where // t, :, where % t])  # (frames, 3, H, W)
+    for name in ("generator", "average"):
+        model = state.models.get(name)
+        if isinstance(model, UNetGenerator):
+            model.guess_background(some)
+
+
+def pick(
+    footage: Footage, starts: Tensor, device: torch.device | str = "cpu", *, frames: int = 2
+) -> Batch:
+    """Put ``frames`` frames in a row on the device, as floats in [-1, 1].
+
+    Args:
+        footage: films.
+        starts: (B, 2) int64: film and first frame of each stretch.
+        device: where to.
+        frames: how many from there on.
+    """
+    n, t = starts.unbind(1)
     return Batch(
         *(
-            # (B, 2, 3, H, W) -> (B, 3, 2, H, W)
-            to_float(films[n[:, None], :, t[:, None] + torch.arange(2)]).to(device).transpose(1, 2)
+            # (B, frames, 3, H, W) -> (B, 3, frames, H, W)
+            to_float(films[n[:, None], :, t[:, None] + torch.arange(frames)])
+            .to(device)
+            .transpose(1, 2)
             for films in (footage.video, footage.skeleton)
         )
     )
