@@ -33,17 +33,18 @@ class Settings:
         feature_weight: lambda_FM, for each scale: the authors' 10, divided among them.
         perceptual_weight: lambda_P, for each frame. At 0 no features are needed.
         pixel_weight: of the mean |G(x) - y|; not in the paper.
-        figure_weight: how many times more than elsewhere that mean counts pixels round the stick
-            figure, beyond once.
+        figure_weight: pixels near the stick figure count 1 + so many times in that mean, all
+            others once. Not in the paper.
         warmup: for so many of the steps G learns from that mean alone, and D not at all. Frames
             come one by one, each after a picture of zeros. Not in the paper.
         features: what L_P looks at, one of ``perceptual.KINDS``.
         feature_steps: how long ``puppets`` features are trained.
         average_decay: how slowly the averaged generator follows, 0 for no average.
         n_clips: how many puppet films to learn from, where puppets are the data.
-        batch_size: pairs a step, over all processes.
+        batch_size: pairs a step, in the warm-up single frames, over all processes.
         steps: how many steps a run takes.
-        decay: whether the rates fall to 0, along a line, over the second half of the steps.
+        decay: whether the rates fall to 0, along a line, over the second half of the warm-up and
+            again of the game.
         learning_rate: Adam's, for G and for D.
         beta1: Adam's first momentum.
         seed: of weights and batches.
