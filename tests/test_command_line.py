@@ -100,6 +100,23 @@ def test_model_steps_and_seed_can_be_chosen(tiny, tmp_path):
     assert len(steps_in(tmp_path / "metrics.jsonl")) == 2
 
 
+def test_a_run_that_ends_within_its_warm_up_says_so(monkeypatch, tmp_path, capsys):
+    from vidgen_lite import pose_futures
+
+    short = dataclasses.replace(pose_futures.MODELS["gan"]["smoke"], warmup=3, n_clips=2)
+    monkeypatch.setitem(pose_futures.MODELS["gan"], "smoke", short)
+    monkeypatch.setattr(pose_futures, "load_data", lambda *_: sys.exit(0))
+    for steps, told in (("3", True), ("4", False)):
+        with pytest.raises(SystemExit):
+            main(
+                [
+                    *("train", "pose_futures", "--model", "gan", "--preset", "smoke"),
+                    *("--steps", steps, "--out", str(tmp_path)),
+                ]
+            )
+        assert ("steps are warm-up (of 3)" in capsys.readouterr().out) == told
+
+
 def test_the_same_command_again_adds_nothing(tiny, tmp_path):
     train(tmp_path, "--steps", "2")
     before = tensors(tmp_path / "checkpoint.safetensors")

@@ -18,11 +18,13 @@ from vidgen_lite.everybody_dance_now import (
     FaceSettings,
     Footage,
     Settings,
+    face_boxes,
     face_steps,
     feed_back,
     load_data,
     load_stage_1,
     steps,
+    transfer,
     write_samples,
 )
 from vidgen_lite.everybody_dance_now import footage as module
@@ -94,7 +96,8 @@ def noise_footage(n: int = 3, frames: int = 4, seed: int = 0) -> Footage:
 
 def noise_faces(n: int = 5, seed: int = 0) -> Faces:
     random = torch.Generator().manual_seed(seed)
-    return Faces(*(torch.rand(n, 3, 8, 8, generator=random) * 2 - 1 for _ in range(3)))
+    pose, painted, real = (torch.rand(n, 3, 8, 8, generator=random) * 2 - 1 for _ in range(3))
+    return Faces(pose, painted, real, pose)
 
 
 def weights(model: nn.Module) -> list[Tensor]:
@@ -113,8 +116,9 @@ def accelerator():
 def played(settings: Settings) -> tuple:
     """A fresh run, a batch, what G paints, and what D sees."""
     state = steps.new_state(settings)
-    batch = pick(noise_footage(), torch.tensor([[0, 0], [1, 2], [2, 1]]))
-    fake = feed_back(state.models["generator"], batch.skeleton)
+    generator = state.models["generator"]
+    batch = pick(noise_footage(), torch.tensor([[0, 0], [1, 2], [2, 1]]), limbs=generator.limbs)
+    fake = feed_back(generator, batch.figure)
     return state, batch, fake, judge(state.models["discriminator"], batch, fake)
 
 
@@ -174,7 +178,7 @@ def plain_gradients(state: State, batch: Batch, settings: Settings) -> dict[str,
     def verdicts(maps: list[list[Tensor]]) -> list[Tensor]:
         return [of_scale[-1] for of_scale in maps]
 
-    poses = batch.skeleton.unbind(2)
+    poses = batch.figure.unbind(2)
     first = generator(poses[0])
     fake = torch.stack([first, generator(poses[1], first)], 2)
     real, painted = seen(batch.video), seen(fake)
@@ -325,6 +329,20 @@ def test_rates_fall_to_nothing_over_the_second_half_of_the_warm_up_and_of_the_ga
         assert rates == pytest.approx(wanted)
 
 
+def test_a_price_on_the_mask_closes_it():
+    masks = []
+    for price in (0.0, 50.0):
+        state = steps.new_state(
+            tiny(
+                generator="unet", pixel_weight=1.0, mask_weight=price,
+                steps=30, warmup=27, learning_rate=0.01,
+            )
+        )  # fmt: skip
+        list(steps.train(state, noise_footage(), network=Eyes()))
+        masks.append(state.models["generator"].mask.mean().item())
+    assert masks[1] < 0.7 * masks[0]
+
+
 def test_a_unets_room_begins_as_what_most_frames_show():
     footage = noise_footage(n=6, frames=5)
     state = steps.new_state(tiny(generator="unet", average_decay=0.9))
@@ -360,6 +378,18 @@ def test_a_pair_is_two_frames_in_a_row_with_their_figures():
     )
 
 
+def test_a_unet_reads_each_limb_by_itself_and_all_others_a_picture():
+    footage, starts = noise_footage(), torch.tensor([[2, 1]])
+    picture, limbs = (pick(footage, starts, limbs=limbs) for limbs in (False, True))
+    assert torch.equal(picture.figure, footage.skeleton[2:, :, 1:3])
+    wanted = draw_skeletons(footage.pose[2:, 1:3], SIZE, limbs=True)
+    assert wanted.shape == (1, 17, 2, *SIZE)
+    assert torch.equal(limbs.figure, wanted)
+    assert torch.equal(limbs.skeleton, picture.skeleton)
+    assert torch.equal(footage.figures(limbs=True)[2:, :, 1:3], wanted)
+    assert torch.equal(footage.figures(), footage.skeleton)
+
+
 def test_frames_that_show_nobody_are_in_no_pair():
     footage = noise_footage(n=2, frames=5)
     footage.pose[0, 2, :, 2] = 0
@@ -379,6 +409,8 @@ def test_frames_that_show_nobody_are_in_no_pair():
         ({"scales": 0}, "scales: expected a positive integer, got 0"),
         ({"feature_weight": -1}, "feature_weight: expected a number at least 0, got -1"),
         ({"warmup": 2}, "warmup: expected 0 with pixel_weight=0, got 2: G would learn nothing"),
+        ({"warmup": 2.5, "pixel_weight": 1}, "warmup: expected a positive integer, got 2.5"),
+        ({"mask_weight": -1}, "mask_weight: expected a number at least 0, got -1"),
         ({"figure_weight": -1}, "figure_weight: expected a number at least 0, got -1"),
         ({"beta1": 1.0}, "beta1: expected a number at least 0 and below 1, got 1.0"),
         ({"learning_rate": 0}, "learning_rate: expected a number above 0, got 0"),
@@ -420,7 +452,7 @@ def test_footage_that_does_not_fit_is_named():
             )
         )
     with pytest.raises(ValueError, match="footage: expected a frame that shows a nose or an ear"):
-        paint_faces(steps.new_state(tiny()), footage, 8)
+        paint_faces(steps.new_state(tiny()), footage, FACE)
 
 
 def test_an_uneven_share_of_the_batch_is_refused():
@@ -459,7 +491,7 @@ def test_each_of_stage_2s_players_moves_alone(accelerator):
 def test_stage_2_leaves_stage_1_as_it_was():
     first = steps.new_state(tiny(average_decay=0.9))
     before = {name: weights(model) for name, model in first.models.items()}
-    faces = paint_faces(first, noise_footage(), 8)
+    faces = paint_faces(first, noise_footage(), FACE)
     state = face_steps.new_state(FACE)
     records = list(face_steps.train(state, faces, network=Eyes()))
     assert [record["step"] for record in records] == [1, 2, 3, 4]
@@ -485,23 +517,41 @@ def test_faces_are_painted_as_a_dance_is_from_frame_to_frame():
     state, footage = steps.new_state(tiny()), noise_footage()
     footage.pose[:, :, 0, :2] = torch.tensor([9.0, 8.0])  # every nose
     footage.pose[1, 2, [0, 16, 17], 2] = 0  # but one that is not seen
-    faces = paint_faces(state, footage, 8)
+    faces = paint_faces(state, footage, FACE)
     assert all(kind.shape == (11, 3, 8, 8) for kind in faces)
     with torch.no_grad():
         painted = feed_back(state.models["generator"], footage.skeleton)
-    cut = [
-        to_bytes(films[2, :, 3, 4:12, 5:13]) for films in (footage.skeleton, painted, footage.video)
-    ]
+    seen = (footage.skeleton, painted, footage.video, footage.skeleton)
+    cut = [to_bytes(films[2, :, 3, 4:12, 5:13]) for films in seen]
     for kind, wanted in zip(faces, cut, strict=True):
         assert torch.equal(kind[-1], wanted)
+
+
+def test_a_face_unet_reads_each_limb_of_the_face_by_itself():
+    settings = dataclasses.replace(FACE, generator="unet")
+    state, footage = steps.new_state(tiny()), noise_footage()
+    faces = paint_faces(state, footage, settings)
+    boxes, _ = face_boxes(footage.pose, size=8, height=SIZE[0], width=SIZE[1])
+    x, y = boxes[-1, -1, :2].tolist()
+    wanted = to_bytes(footage.figures(limbs=True))[-1, :, -1, y : y + 8, x : x + 8]
+    assert torch.equal(faces.figure[-1], wanted)
+    assert faces.pose.shape[1] == 3
+    run = face_steps.new_state(settings)
+    before = weights(run.models["generator"])
+    records = list(face_steps.train(run, faces, network=Eyes()))
+    assert len(records) == settings.steps
+    assert not same(weights(run.models["generator"]), before)
+    poses = footage.pose[:1].clone()
+    film = transfer(state, poses).video
+    assert not torch.equal(transfer(state, poses, faces=run).video, film)
 
 
 def test_faces_of_another_size_or_none_are_refused():
     state = face_steps.new_state(FACE)
     with pytest.raises(ValueError, match=r"faces\.real: expected \(M, 3, 8, 8\), got"):
-        next(face_steps.train(state, Faces(*(torch.zeros(2, 3, 6, 6),) * 3)))
+        next(face_steps.train(state, Faces(*(torch.zeros(2, 3, 6, 6),) * 4)))
     with pytest.raises(ValueError, match="faces: their number: expected a positive integer, got 0"):
-        next(face_steps.train(state, Faces(*(torch.zeros(0, 3, 8, 8),) * 3)))
+        next(face_steps.train(state, Faces(*(torch.zeros(0, 3, 8, 8),) * 4)))
 
 
 def test_a_correction_learns_what_is_missing(accelerator):

@@ -31,7 +31,7 @@ from vidgen_lite.everybody_dance_now import (
     stage_2_objective,
 )
 from vidgen_lite.everybody_dance_now.discriminator import features, scores
-from vidgen_lite.everybody_dance_now.layers import InstanceNorm, ToColours
+from vidgen_lite.layers import InstanceNorm, ToColours
 from vidgen_lite.training import PRESETS
 
 
@@ -259,22 +259,24 @@ def test_the_enhancer_takes_over_a_trained_global_generator():
 def test_the_place_of_a_limb_need_not_pass_through_the_smallest_picture():
     torch.manual_seed(0)
     model = UNetGenerator(size=(16, 16), width=2, downsamplings=2)
-    for parameter in model.middle.parameters():
+    for parameter in model.unet.middle.parameters():
         parameter.detach().zero_()
-    one, other = noise(1, 3, 16, 16), noise(1, 3, 16, 16, seed=1)
+    one, other = noise(1, 17, 16, 16), noise(1, 17, 16, 16, seed=1)
     assert model(one).shape == (1, 3, 16, 16)
     assert (model(one) - model(other)).abs().mean() > 0.01
 
 
 def test_the_unet_widens_eight_times_at_most_and_may_do_without_memory():
     model = UNetGenerator(size=(64, 64), width=2, downsamplings=5, temporal=False)
-    found = shapes(model, noise(1, 3, 64, 64))
+    found = shapes(model, noise(1, 17, 64, 64))
     assert [c for c, _, _ in found] == [2, 4, 8, 16, 16, 16, 16, 16, 16, 8, 4, 2, 2, 4]
     assert min(h for _, h, _ in found) == 2
     with pytest.raises(ValueError, match="pose: expected height and width to be multiples of 32"):
-        model(noise(1, 3, 32, 48))
-    with pytest.raises(ValueError, match=r"pose: expected \(B, 3, 64, 64\)"):
-        model(noise(1, 3, 64, 96))
+        model(noise(1, 17, 32, 48))
+    with pytest.raises(ValueError, match=r"pose: expected \(B, 17, 64, 64\)"):
+        model(noise(1, 17, 64, 96))
+    with pytest.raises(ValueError, match=r"pose: expected \(B, 17, H, W\)"):
+        model(noise(1, 3, 64, 64))
     with pytest.raises(ValueError, match="width: expected a positive integer, got 0"):
         UNetGenerator(size=(64, 64), width=0)
 
@@ -284,8 +286,8 @@ def test_far_from_the_stick_figure_the_unet_shows_the_room_and_nothing_else():
     model = UNetGenerator(size=(64, 64), width=2, downsamplings=2, temporal=False)
     rooms = noise(5, 3, 64, 64)
     model.guess_background(rooms)
-    figure = -torch.ones(2, 3, 64, 64)
-    figure[1, :, 20:40, 30] = 1.0
+    figure = -torch.ones(2, 17, 64, 64)
+    figure[1, 4, 20:40, 30] = 1.0
     nobody, somebody = model(figure)
     assert torch.equal(nobody, rooms.median(0).values)
     reached = (somebody - nobody).abs().amax(0) > 0
@@ -337,7 +339,7 @@ def test_the_face_networks_need_both_the_figure_and_the_face():
         ),
         (
             lambda: feed_back(generator(), torch.zeros(1, 3, 8, 8)),
-            "skeletons: expected (B, 3, T, H, W), got (1, 3, 8, 8)",
+            "skeletons: expected (B, C, T, H, W), got (1, 3, 8, 8)",
         ),
         (
             lambda: MultiscaleDiscriminator(width=1)(*[torch.zeros(1, 3, 1, 16, 16)] * 2),

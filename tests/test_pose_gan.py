@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +14,16 @@ from torch import Tensor, nn
 
 from vidgen_lite.data.fetch import FetchError
 from vidgen_lite.gan_objective import discriminator_loss, generator_loss
-from vidgen_lite.pose_futures.gan import PoseGenerator, PoseVideoDiscriminator, stack_image
+from vidgen_lite.pose_futures.gan import (
+    FrameGenerator,
+    PoseGenerator,
+    PoseVideoDiscriminator,
+    stack_image,
+)
 from vidgen_lite.pose_futures.gan_presets import (
     GAN_MODELS,
     DrivenClips,
     copy_first_frame,
-    draw_skeletons,
     driven_clips,
     foreground_error,
     in_between,
@@ -29,15 +34,17 @@ from vidgen_lite.pose_futures.gan_steps import (
     GANSettings,
     discriminator_objective,
     discriminator_step,
+    draw_figures,
     generate,
     generator_objective,
     generator_step,
     learning_rate,
     new_state,
     pick,
-    pixel_weights,
+    reconstruction_loss,
     split_batch,
     train,
+    warmup_step,
 )
 from vidgen_lite.training import PRESETS, State, load_checkpoint, make_accelerator, save_checkpoint
 
@@ -62,6 +69,7 @@ VARIANTS = {
         dropout=0.0,
     ),
     "conditional": tiny(conditional=True, norm="none", r1_weight=1.0),
+    "frames": tiny(generator="frames", mask_weight=1.0),
 }
 
 
@@ -70,7 +78,9 @@ def noise_clips(n: int = 6, seed: int = 0) -> DrivenClips:
     random = torch.Generator().manual_seed(seed)
     t, h, w = SIZE
     video, skeleton = (torch.rand(n, 3, t, h, w, generator=random) * 2 - 1 for _ in range(2))
-    return DrivenClips(video, skeleton, torch.zeros(n, t, 18, 3), torch.ones(n, 1, t, h, w))
+    pose = torch.rand(n, t, 18, 3, generator=random) * 16
+    pose[..., 2] = 1
+    return DrivenClips(video, skeleton, pose, torch.ones(n, 1, t, h, w))
 
 
 def weights(model: nn.Module) -> list[Tensor]:
@@ -182,7 +192,7 @@ def test_both_networks_take_any_size_whose_sides_are_multiples_of_16(size: tuple
     assert logits.shape == (2,)
 
 
-@pytest.mark.parametrize("kind", [PoseGenerator, PoseVideoDiscriminator])
+@pytest.mark.parametrize("kind", [PoseGenerator, FrameGenerator, PoseVideoDiscriminator])
 @pytest.mark.parametrize("size", [(16, 24, 32), (8, 16, 16), (16, 16), (16, 16, 16.0), (0, 16, 16)])
 def test_another_size_is_refused(kind: type, size: tuple):
     with pytest.raises(ValueError, match="size: expected three multiples of 16"):
@@ -238,6 +248,10 @@ def test_both_learning_rates_fall_to_zero_over_the_run_if_told_to():
         ({"alpha": -1.0}, "alpha: expected a number at least 0, got -1.0"),
         ({"dropout": 1.0}, "dropout: expected a number at least 0 and below 1, got 1.0"),
         ({"steps": 0}, "steps: expected a positive integer, got 0"),
+        ({"generator": "unet"}, "generator: expected one of film, frames; got 'unet'"),
+        ({"warmup": 2.5}, "warmup: expected a positive integer, got 2.5"),
+        ({"warmup": 2}, "warmup: expected 0 with generator='film', got 2"),
+        ({"mask_weight": -1}, "mask_weight: expected a number at least 0, got -1"),
         ({"discriminator_rate": 0}, "discriminator_rate: expected a number above 0, got 0"),
     ],
 )
@@ -267,6 +281,44 @@ def test_the_generator_needs_both_the_skeletons_and_the_picture():
         generator(skeleton, image).square().sum(), (skeleton, image)
     ):
         assert gradient.abs().sum() > 0
+
+
+def frames_of(clips: DrivenClips, times: list[int], model: FrameGenerator) -> Tensor:
+    """What a frame generator paints of these frames alone, one for each film."""
+    index = torch.arange(len(times))
+    batch = pick(clips, index, times=torch.tensor(times)[:, None], limbs=True)
+    return model(batch.figure, batch.image)
+
+
+def test_a_frame_is_painted_from_its_own_skeleton_whatever_film_it_is_of():
+    torch.manual_seed(0)
+    model, clips = FrameGenerator(width=2, size=SIZE), noise_clips(2)
+    film = model(*pick(clips, torch.arange(2), limbs=True)[3:1:-1])
+    assert film.shape == (2, 3, *SIZE)
+    alone = frames_of(clips, [5, 9], model)
+    torch.testing.assert_close(alone[0, :, 0], film[0, :, 5])
+    torch.testing.assert_close(alone[1, :, 0], film[1, :, 9])
+
+
+def test_a_closed_mask_shows_the_first_picture_and_an_open_one_hides_it():
+    torch.manual_seed(0)
+    model, clips = FrameGenerator(width=2, size=SIZE), noise_clips(2)
+    for bias, hidden in ((-50.0, False), (50.0, True)):
+        model.unet.last[-1].bias.data[3] = bias
+        alone = frames_of(clips, [5, 9], model)
+        still = torch.allclose(alone[:, :, 0], clips.video[:, :, 0])
+        assert still != hidden
+        assert model.mask.mean().item() == pytest.approx(float(hidden), abs=1e-6)
+
+
+def test_limbs_of_the_frame_come_first_and_those_of_the_picture_behind():
+    pose = noise_clips(1).pose
+    figures = draw_figures(pose, SIZE[1:], limbs=True)
+    assert figures.shape == (1, 34, *SIZE)
+    assert torch.equal(figures[:, 17:, 3], figures[:, :17, 0])
+    other = draw_figures(pose[:, 3:5], SIZE[1:], limbs=True, first=pose[:, 0])
+    assert torch.equal(other, figures[:, :, 3:5])
+    assert draw_figures(pose, SIZE[1:]).shape == (1, 3, *SIZE)
 
 
 def test_only_the_conditional_discriminator_looks_at_skeletons_and_picture():
@@ -314,21 +366,22 @@ def test_pixels_that_leave_the_first_frame_count_more_and_the_mean_weight_stays_
     real = torch.zeros(1, 3, 4, 2, 2)
     real[:, 1, 2, 0, 0] = 0.5
     real[:, :, 3, 1, 1] = 0.05  # too little to be motion
-    weights = pixel_weights(real, 3.0)
-    assert weights.shape == (1, 1, 4, 2, 2)
-    assert weights.mean().item() == pytest.approx(1.0)
-    moving, still = weights[0, 0, 2, 0, 0].item(), weights[0, 0, 3, 1, 1].item()
+    image = real[:, :, 0]
+    off = [real.clone() for _ in range(3)]
+    off[0][:, :, 2, 0, 0] += 0.4  # where it moves
+    off[1][:, :, 3, 1, 1] += 0.4  # where it stands still
+    off[2] += 0.4  # everywhere
+    moving, still, all_of_it = (reconstruction_loss(f, real, image, 3.0).item() for f in off)
     assert moving == pytest.approx(4 * still)
-    assert (pixel_weights(real, 0.0) == 1).all()
-    fake = real.clone()
-    fake[:, :, 2, 0, 0] += 0.4
-    logits = torch.zeros(1)
-    losses = [
-        generator_objective(fake, logits, real, tiny(moving=m)).reconstruction.item()
-        for m in (0.0, 3.0)
-    ]
-    assert losses[0] == pytest.approx(0.4 / 16)
-    assert losses[1] == pytest.approx(losses[0] * moving)
+    assert all_of_it == pytest.approx(0.4)
+    alike = [reconstruction_loss(fake, real, image, 0.0).item() for fake in off]
+    assert alike == pytest.approx([0.4 / 16, 0.4 / 16, 0.4])
+    last = real[:, :, 3:], image  # a frame alone is held against the same picture
+    assert reconstruction_loss(off[1][:, :, 3:], *last, 3.0).item() == pytest.approx(0.1)
+    for weight in (0.0, 3.0):
+        settings = tiny(moving=weight)
+        whole = generator_objective(off[0], torch.zeros(1), real, settings).reconstruction
+        assert whole == reconstruction_loss(off[0], real, image, weight)
 
 
 def test_the_discriminators_loss_calls_real_films_real_and_made_ones_made():
@@ -363,8 +416,10 @@ def test_the_picture_is_the_films_first_frame_and_bytes_are_scaled():
 def played(settings: GANSettings) -> tuple:
     """A fresh run, what both players are given, and what G makes of it."""
     state = new_state(settings)
-    real, given = split_batch(pick(noise_clips(4), torch.arange(4)), settings)
-    return state, real, given, state.models["generator"](given.skeleton, given.image)
+    generator = state.models["generator"]
+    batch = pick(noise_clips(4), torch.arange(4), limbs=generator.limbs)
+    real, given = split_batch(batch, settings)
+    return state, real, given, generator(given.figure, given.image)
 
 
 @pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
@@ -409,7 +464,7 @@ def test_the_generator_learns_to_be_taken_for_real(accelerator):
         discriminator_step(state, real, given, fake, accelerator)
     losses = []
     for _ in range(8):
-        fake = state.models["generator"](given.skeleton, given.image)
+        fake = state.models["generator"](given.figure, given.image)
         losses.append(generator_step(state, given, fake, accelerator)["g_adversarial"].item())
     assert losses[-1] < 0.98 * losses[0]
 
@@ -420,7 +475,7 @@ def test_the_reconstruction_term_brings_the_film_closer_to_the_real_one(accelera
     losses = []
     for _ in range(15):
         losses.append(generator_step(state, given, fake, accelerator)["g_l1"].item())
-        fake = state.models["generator"](given.skeleton, given.image)
+        fake = state.models["generator"](given.figure, given.image)
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -448,6 +503,48 @@ def test_the_loop_yields_one_record_of_finite_losses_a_step(settings):
     assert [record["step"] for record in records] == [1, 2, 3, 4]
     assert all(r.keys() == {"step", "d_real", "d_fake", "g_adversarial", "g_l1"} for r in records)
     assert all(torch.tensor(list(record.values())).isfinite().all() for record in records)
+
+
+def test_in_the_warm_up_g_learns_from_single_frames_and_d_waits(monkeypatch):
+    settings = tiny(
+        generator="frames", warmup=3, warmup_frames=5, steps=5, batch_size=2, norm="none"
+    )
+    state, shapes_seen = new_state(settings), []
+
+    def watched(*args: Any) -> dict[str, Tensor]:
+        shapes_seen.append(tuple(args[1].video.shape[:3]))
+        return warmup_step(*args)
+
+    monkeypatch.setattr("vidgen_lite.pose_futures.gan_steps.warmup_step", watched)
+    records = train(state, noise_clips())
+    before = weights(state.models["discriminator"])
+    learned = weights(state.models["generator"])
+    assert [next(records).keys() for _ in range(3)] == [{"step", "g_l1"}] * 3
+    assert shapes_seen == [(5, 3, 1)] * 3
+    assert same(weights(state.models["discriminator"]), before)
+    assert not same(weights(state.models["generator"]), learned)
+    assert {"d_real", "g_adversarial"} < next(records).keys()
+    assert not same(weights(state.models["discriminator"]), before)
+
+
+def test_a_price_on_the_mask_closes_it():
+    masks = []
+    for price in (0.0, 300.0):
+        settings = tiny(
+            generator="frames", warmup=30, steps=30, mask_weight=price, learning_rate=0.01
+        )
+        state = new_state(settings)
+        list(train(state, noise_clips()))
+        masks.append(state.models["generator"].mask.mean().item())
+    assert masks[1] < 0.7 * masks[0]
+
+
+def test_rates_fall_to_zero_over_the_warm_up_and_again_over_the_game():
+    settings = tiny(generator="frames", warmup=4, steps=8, decay=True, learning_rate=1.0)
+    rates = [learning_rate(settings, "generator", step) for step in range(8)]
+    assert rates[:4] == pytest.approx(rates[4:])
+    assert rates[0] == 1
+    assert rates[2] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("settings", VARIANTS.values(), ids=VARIANTS)
@@ -510,12 +607,13 @@ def test_films_come_from_the_average_and_do_not_depend_on_their_batch():
     state = new_state(tiny(average_decay=0.5))
     clips = noise_clips(20)
     list(train(state, clips))
-    films = generate(state, clips.skeleton, clips.video[:, :, 0])
-    alone = generate(state, clips.skeleton[17:18], clips.video[17:18, :, 0])
+    films = generate(state, clips.pose, clips.video[:, :, 0])
+    alone = generate(state, clips.pose[17:18], clips.video[17:18, :, 0])
     torch.testing.assert_close(alone, films[17:18], rtol=0, atol=1e-5)
-    assert torch.equal(films, generate(state, clips.skeleton, clips.video[:, :, 0]))  # no dropout
+    assert torch.equal(films, generate(state, clips.pose, clips.video[:, :, 0]))  # no dropout
     generator = state.models["average"].eval()
-    torch.testing.assert_close(films[:4], generator(clips.skeleton[:4], clips.video[:4, :, 0]))
+    figures = draw_figures(clips.pose[:4], SIZE[1:])
+    torch.testing.assert_close(films[:4], generator(figures, clips.video[:4, :, 0]))
     assert not films.requires_grad
     assert films.abs().max() <= 1
 
@@ -588,7 +686,7 @@ def test_a_film_that_is_not_square_has_its_skeletons_squeezed_with_it():
     assert clips.video.shape == clips.skeleton.shape == (4, 3, 16, 32, 48)
     drawn = clips.skeleton.amax(1, keepdim=True) > 128
     assert clips.mask[drawn].mean() > 0.8
-    redrawn = to_bytes(draw_skeletons(clips.pose, tiny(size=(16, 32, 48))))
+    redrawn = to_bytes(draw_figures(clips.pose, (32, 48)))
     assert torch.equal(redrawn, clips.skeleton)
 
 

@@ -9,6 +9,7 @@ from vidgen_lite.skeleton import (
     LIMBS,
     MIRROR,
     draw,
+    draw_limbs,
     from_blazepose,
     from_coco17,
     heatmaps,
@@ -51,6 +52,23 @@ def test_a_limb_has_its_colour_at_its_middle_and_the_corner_is_black() -> None:
         x, y = ((pose[start, :2] + pose[stop, :2]) / 2).long().tolist()
         assert torch.allclose(picture[:, y, x], torch.tensor(colour) * 2 - 1, atol=1e-5)
         assert torch.equal(picture[:, 0, 0], -torch.ones(3))
+
+
+def test_limbs_drawn_by_themselves_do_not_hide_each_other_and_make_up_the_picture() -> None:
+    pose = _spread_pose()
+    limbs = draw_limbs(pose, height=64, width=64, line=4)
+    assert limbs.shape == (17, 64, 64)
+    for limb, (start, stop) in zip(limbs, LIMBS, strict=True):
+        x, y = ((pose[start, :2] + pose[stop, :2]) / 2).long().tolist()
+        assert limb[y, x] == 1
+        alone = pose.clone()
+        alone[:, 2] = 0
+        alone[[start, stop], 2] = 1
+        assert torch.equal(limb > -1, draw(alone, height=64, width=64, line=4).amax(0) > -1)
+    picture = torch.zeros(3, 64, 64)
+    for limb, colour in zip((limbs + 1) / 2, LIMB_COLOURS, strict=True):
+        picture = picture.lerp(torch.tensor(colour)[:, None, None].expand(3, 64, 64), limb)
+    assert torch.allclose(2 * picture - 1, draw(pose, height=64, width=64, line=4), atol=1e-5)
 
 
 def test_the_drawing_of_a_mirrored_pose_is_the_mirrored_drawing_in_shape() -> None:

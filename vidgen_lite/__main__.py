@@ -80,6 +80,9 @@ def run(options: argparse.Namespace) -> None:
     """
     lecture = importlib.import_module(f"vidgen_lite.{options.lecture}")
     settings = choose_settings(lecture, options)
+    warmup = getattr(settings, "warmup", 0)
+    if settings.steps <= warmup:
+        print(f"all {settings.steps} steps are warm-up (of {warmup}): no discriminator learns")
     accelerator = make_accelerator(options.precision)
     out: Path = options.out
     state = lecture.new_state(settings)

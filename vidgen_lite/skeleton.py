@@ -7,6 +7,7 @@ The order of the joints is OpenPose's for its COCO model, which Everybody Dance 
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -101,17 +102,25 @@ def draw(poses: Tensor, *, height: int, width: int, line: float | None = None) -
     Raises:
         ValueError: another shape, or a size that is not positive.
     """
-    _expect_poses(poses)
-    expect_positive("height", height)
-    expect_positive("width", width)
-    line = max(height / 24, 1.0) if line is None else line
-    if not line > 0:
-        raise ValueError(f"line: expected a positive number of pixels, got {line!r}")
-    flat = poses.reshape(-1, len(JOINTS), 3).to(torch.float32)
-    picture = flat.new_zeros(len(flat), 3, height, width)
-    for part, canvas in zip(flat.split(_CHUNK), picture.split(_CHUNK), strict=True):
-        _draw_limbs(part, canvas, line)
-    return picture.mul_(2).sub_(1).reshape(*poses.shape[:-2], 3, height, width)
+    return _drawn(poses, height, width, line, 3, _draw_limbs)
+
+
+def draw_limbs(poses: Tensor, *, height: int, width: int, line: float | None = None) -> Tensor:
+    """Draw every limb by itself: the stick figure as 17 pictures, in the order of ``LIMBS``.
+
+    Where limbs cross, :func:`draw` shows the upper one, and in a small picture the lines between
+    nose, eyes and ears are one spot. Here none hides another.
+
+    Args:
+        poses, height, width, line: as in :func:`draw`.
+
+    Returns:
+        (…, 17, height, width) in [-1, 1].
+
+    Raises:
+        ValueError: another shape, or a size that is not positive.
+    """
+    return _drawn(poses, height, width, line, len(LIMBS), _part_limbs)
 
 
 def from_blazepose(points: Tensor) -> Tensor:
@@ -171,6 +180,28 @@ def heatmaps(poses: Tensor, *, height: int, width: int, sigma: float) -> Tensor:
     return (confidence * down)[..., :, None] * across[..., None, :]
 
 
+def _drawn(
+    poses: Tensor,
+    height: int,
+    width: int,
+    line: float | None,
+    channels: int,
+    paint: Callable[[Tensor, Tensor, float], None],
+) -> Tensor:
+    """Let ``paint`` fill pictures of so many channels in [0, 1], and bring them to [-1, 1]."""
+    _expect_poses(poses)
+    expect_positive("height", height)
+    expect_positive("width", width)
+    line = max(height / 24, 1.0) if line is None else line
+    if not line > 0:
+        raise ValueError(f"line: expected a positive number of pixels, got {line!r}")
+    flat = poses.reshape(-1, len(JOINTS), 3).to(torch.float32)
+    picture = flat.new_zeros(len(flat), channels, height, width)
+    for part, canvas in zip(flat.split(_CHUNK), picture.split(_CHUNK), strict=True):
+        paint(part, canvas, line)
+    return picture.mul_(2).sub_(1).reshape(*poses.shape[:-2], channels, height, width)
+
+
 def _from_points(points: Tensor, count: int, order: tuple[int, ...]) -> Tensor:
     """Put a detector's points into our order, and the neck between the shoulders."""
     if not isinstance(points, Tensor):
@@ -186,19 +217,32 @@ def _from_points(points: Tensor, count: int, order: tuple[int, ...]) -> Tensor:
 
 def _draw_limbs(poses: Tensor, canvas: Tensor, line: float) -> None:
     """Paint (N, 18, 3) poses on an (N, 3, H, W) canvas in [0, 1], in place."""
-    y = torch.arange(canvas.shape[-2], device=poses.device)[:, None] + 0.5  # (H, 1)
-    x = torch.arange(canvas.shape[-1], device=poses.device) + 0.5  # (W,)
+    covers = _limb_covers(poses, canvas.shape[-2], canvas.shape[-1], line)
+    for cover, colour in zip(covers, LIMB_COLOURS, strict=True):
+        canvas.lerp_(canvas.new_tensor(colour)[:, None, None].expand_as(canvas), cover[:, None])
+
+
+def _part_limbs(poses: Tensor, canvas: Tensor, line: float) -> None:
+    """Paint (N, 18, 3) poses on an (N, 17, H, W) canvas in [0, 1], in place."""
+    covers = _limb_covers(poses, canvas.shape[-2], canvas.shape[-1], line)
+    for channel, cover in zip(canvas.unbind(1), covers, strict=True):
+        channel.copy_(cover)
+
+
+def _limb_covers(poses: Tensor, height: int, width: int, line: float) -> Iterator[Tensor]:
+    """How much of each pixel a limb covers, limb after limb: (N, H, W) in [0, 1]."""
+    y = torch.arange(height, device=poses.device)[:, None] + 0.5  # (H, 1)
+    x = torch.arange(width, device=poses.device) + 0.5  # (W,)
     seen = poses[..., 2] >= SEEN
     places = poses[..., :2].nan_to_num()  # a missing joint may be anywhere, even nowhere
-    for (start, stop), colour in zip(LIMBS, LIMB_COLOURS, strict=True):
+    for start, stop in LIMBS:
         ax, ay = places[:, start, :, None, None].unbind(1)
         bx, by = (places[:, stop] - places[:, start])[..., None, None].unbind(1)
         length = (bx * bx + by * by).clamp(min=1e-6)
         along = (((x - ax) * bx + (y - ay) * by) / length).clamp(0, 1)  # (N, H, W)
         away = torch.hypot(x - ax - along * bx, y - ay - along * by)
         cover = (line / 2 - away + 0.5).clamp(0, 1)
-        cover = cover * (seen[:, start] & seen[:, stop])[:, None, None]
-        canvas.lerp_(canvas.new_tensor(colour)[:, None, None].expand_as(canvas), cover[:, None])
+        yield cover * (seen[:, start] & seen[:, stop])[:, None, None]
 
 
 def _expect_poses(poses: Tensor) -> None:

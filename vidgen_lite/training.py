@@ -39,8 +39,8 @@ def preset_name(name: str | None = None) -> str:
     """Name the preset to use: the argument, else ``$VIDGEN_PRESET``, else what the machine has.
 
     Returns:
-        ``smoke`` (seconds), ``laptop`` (minutes on two cores), ``gpu`` (half an hour on a
-        Colab-class GPU) or ``paper`` (the paper's sizes and schedule). Without a wish it is
+        ``smoke`` (seconds), ``laptop`` (minutes on two cores), ``gpu`` (minutes on a large GPU)
+        or ``paper`` (the paper's sizes and schedule). Without a wish it is
         ``gpu`` where CUDA is there, else ``laptop``.
 
     Raises:

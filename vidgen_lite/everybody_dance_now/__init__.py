@@ -25,6 +25,7 @@ from vidgen_lite.everybody_dance_now.discriminator import (
 from vidgen_lite.everybody_dance_now.face import (
     FaceDiscriminator,
     FaceGenerator,
+    FaceUNet,
     corrected_face,
     cut_faces,
     face_boxes,
@@ -72,6 +73,7 @@ __all__ = [
     "FaceDiscriminator",
     "FaceGenerator",
     "FaceSettings",
+    "FaceUNet",
     "Footage",
     "GlobalGenerator",
     "LocalEnhancer",

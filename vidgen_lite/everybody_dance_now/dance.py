@@ -211,7 +211,7 @@ def _face_records(
         prepare(faces, accelerator)
         return
     tqdm.write("      painting the target's own film first, to see what its faces lack")
-    painted = face_steps.paint_faces(state, footage, faces.settings.face_size)
+    painted = face_steps.paint_faces(state, footage, faces.settings)
     network = _features(faces.settings)
     yield from face_steps.train(faces, painted, network=network, accelerator=accelerator)
 

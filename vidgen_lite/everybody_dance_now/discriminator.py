@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
-from vidgen_lite.everybody_dance_now.layers import InstanceNorm
+from vidgen_lite.layers import InstanceNorm
 
 NORMS = ("instance", "batch")
 LEVELS = 4  # convolutions before the one that scores

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.everybody_dance_now.discriminator import PatchDiscriminator
 from vidgen_lite.everybody_dance_now.generator import to_rgb, trunk
-from vidgen_lite.skeleton import JOINTS, SEEN
+from vidgen_lite.skeleton import JOINTS, LIMBS, SEEN
+from vidgen_lite.unet import UNet
 
 NOSE, EARS = JOINTS.index("nose"), [JOINTS.index("right ear"), JOINTS.index("left ear")]
 FACE_SHARE = 0.25  # of a frame's height: the authors cut 128 pixels out of 512
@@ -16,6 +17,8 @@ FACE_SHARE = 0.25  # of a frame's height: the authors cut 128 pixels out of 512
 
 class FaceGenerator(nn.Module):
     """What to add to a painted face: a small global generator (authors' code, ``netG_face``).
+
+    It reads a picture of the stick figure; ``limbs`` says so.
 
     Args:
         width: channels at full size; 64 is the published number.
@@ -25,6 +28,8 @@ class FaceGenerator(nn.Module):
     Raises:
         ValueError: a count below 1.
     """
+
+    limbs = False
 
     def __init__(self, *, width: int = 64, downsamplings: int = 3, blocks: int = 5) -> None:
         super().__init__()
@@ -61,6 +66,33 @@ class FaceGenerator(nn.Module):
         return self.to_rgb(self.features(torch.cat([pose, face], 1)))
 
 
+class FaceUNet(nn.Module):
+    """What to add to a painted face, from a U-Net; not the paper's.
+
+    In a small picture nose, eyes and ears are one spot of the stick figure. So, like
+    :class:`.UNetGenerator`, this one reads every limb from a channel of its own.
+
+    Args:
+        width: channels at full size.
+        downsamplings: how often the sides are halved.
+
+    Raises:
+        ValueError: a count below 1.
+    """
+
+    limbs = True
+
+    def __init__(self, *, width: int = 32, downsamplings: int = 2) -> None:
+        super().__init__()
+        self.unet = UNet(c_in=len(LIMBS) + 3, c_out=3, width=width, downsamplings=downsamplings)
+
+    def forward(self, pose: Tensor, face: Tensor) -> Tensor:
+        """As :meth:`FaceGenerator.forward`, with the limbs (B, 17, S, S) for a stick figure."""
+        b, h, w = (expect_shape("pose", pose, f"B {len(LIMBS)} H W")[axis] for axis in "BHW")
+        expect_shape("face", face, f"{b} 3 {h} {w}")
+        return self.unet(torch.cat([pose, face], 1)).tanh()
+
+
 class FaceDiscriminator(nn.Module):
     """Is this face real? One patch discriminator, with batch norm as published.
 
@@ -83,15 +115,15 @@ class FaceDiscriminator(nn.Module):
         return self.judge(torch.cat([pose, face], 1))[-1]
 
 
-def corrected_face(generator: FaceGenerator, pose: Tensor, face: Tensor) -> Tensor:
+def corrected_face(generator: FaceGenerator | FaceUNet, pose: Tensor, face: Tensor) -> Tensor:
     """The painted face with its residual added: G(x)_F + r with r = G_f(x_F, G(x)_F).
 
     Equation: eq:face-residual
 
     Args:
         generator: G_f.
-        pose: the stick figure's face, x_F, (B, 3, S, S) in [-1, 1].
-        face: the painted face, G(x)_F, likewise.
+        pose: the stick figure's face, x_F, as G_f reads it: (B, 3 or 17, S, S) in [-1, 1].
+        face: the painted face, G(x)_F, (B, 3, S, S), likewise.
 
     Returns:
         (B, 3, S, S), a little beyond [-1, 1] where both agree too well; pasting cuts that off.

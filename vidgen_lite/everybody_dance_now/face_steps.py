@@ -22,6 +22,7 @@ from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.everybody_dance_now.face import (
     FaceDiscriminator,
     FaceGenerator,
+    FaceUNet,
     corrected_face,
     cut_faces,
     face_boxes,
@@ -65,15 +66,17 @@ class Faces(NamedTuple):
         pose: of the stick figures, x_F, (M, 3, S, S).
         painted: of what stage 1 painted, G(x)_F, likewise.
         real: of the real frames, y_F, likewise.
+        figure: x_F as G_f reads it: ``pose``, or every limb by itself, (M, 17, S, S).
     """
 
     pose: Tensor
     painted: Tensor
     real: Tensor
+    figure: Tensor
 
 
 @torch.no_grad()
-def paint_faces(state: State, footage: Footage, face_size: int) -> Faces:
+def paint_faces(state: State, footage: Footage, settings: FaceSettings) -> Faces:
     """Paint the footage with stage 1, as it paints a dance, and cut out the faces.
 
     Every film is painted from its first frame on, each frame from the one before, so that stage 2
@@ -82,8 +85,8 @@ def paint_faces(state: State, footage: Footage, face_size: int) -> Faces:
 
     Args:
         state: of stage 1, trained; its averaged generator where there is one.
-        footage: what it was trained on.
-        face_size: side of the faces in pixels.
+        footage: of the same person; what it was trained on, or more.
+        settings: of stage 2; the side of its faces, and how its generator reads the stick figure.
 
     Raises:
         ValueError: no frame shows a nose or an ear.
@@ -91,16 +94,18 @@ def paint_faces(state: State, footage: Footage, face_size: int) -> Faces:
     generator: Any = state.models.get("average", state.models["generator"])
     device = next(generator.parameters()).device
     h, w = footage.video.shape[-2:]
-    boxes, there = face_boxes(footage.pose, size=face_size, height=h, width=w)
+    boxes, there = face_boxes(footage.pose, size=settings.face_size, height=h, width=w)
     if not there.any():
         raise ValueError("footage: expected a frame that shows a nose or an ear, got none")
     found: list[tuple[Tensor, ...]] = []
     for part in torch.arange(len(footage)).split(16):
-        skeleton = to_float(footage.skeleton[part])
-        painted = to_bytes(feed_back(generator, skeleton.to(device)).float().cpu())
+        films = footage.subset(part)
+        figures = films.figures(limbs=generator.limbs)
+        painted = to_bytes(feed_back(generator, figures.to(device)).float().cpu())
+        read = films.figures(limbs=settings.generator == "unet")
         seen = there[part].flatten()
-        films = (footage.skeleton[part], painted, footage.video[part])
-        frames = (to_bytes(some).transpose(1, 2).flatten(0, 1)[seen] for some in films)
+        kinds = (films.skeleton, painted, films.video, read)
+        frames = (to_bytes(some).transpose(1, 2).flatten(0, 1)[seen] for some in kinds)
         found.append(tuple(cut_faces(f, boxes[part].flatten(0, 1)[seen]) for f in frames if len(f)))
     return Faces(*(torch.cat(kind) for kind in zip(*filter(None, found), strict=True)))
 
@@ -108,9 +113,13 @@ def paint_faces(state: State, footage: Footage, face_size: int) -> Faces:
 def new_state(settings: FaceSettings) -> State:
     """Make the networks and optimisers of a run; the same seed gives the same weights."""
     torch.manual_seed(settings.seed)
-    generator = FaceGenerator(
-        width=settings.width, downsamplings=settings.downsamplings, blocks=settings.blocks
-    )
+    generator: nn.Module
+    if settings.generator == "unet":
+        generator = FaceUNet(width=settings.width, downsamplings=settings.downsamplings)
+    else:
+        generator = FaceGenerator(
+            width=settings.width, downsamplings=settings.downsamplings, blocks=settings.blocks
+        )
     discriminator = FaceDiscriminator(width=settings.discriminator_width, norm=settings.norm)
     models: dict[str, nn.Module] = {"generator": generator, "discriminator": discriminator}
     for model in models.values():
@@ -232,7 +241,7 @@ def train(
         index = torch.randint(n, (settings.batch_size,), generator=random)[share]
         batch = Faces(*(to_float(kind[index]).to(accelerator.device) for kind in faces))
         with accelerator.autocast():
-            face = corrected_face(generator, batch.pose, batch.painted)
+            face = corrected_face(generator, batch.figure, batch.painted)
             judged = judge(state.models["discriminator"], batch, face)
         record = generator_step(state, batch, face, judged, network, accelerator)
         record |= discriminator_step(state, judged, accelerator)

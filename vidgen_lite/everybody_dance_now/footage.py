@@ -76,6 +76,13 @@ class Footage:
         pick = indices if isinstance(indices, (slice, Tensor)) else torch.as_tensor(indices)
         return Footage(**{f.name: getattr(self, f.name)[pick] for f in fields(self)})
 
+    def figures(self, *, limbs: bool = False) -> Tensor:
+        """The stick figures as a generator reads them, (N, 3 or 17, T, H, W) in [-1, 1]."""
+        if not limbs:
+            return to_float(self.skeleton)
+        h, w = self.video.shape[-2:]
+        return draw_skeletons(self.pose, (h, w), limbs=True)
+
     @cached_property
     def pairs(self) -> Tensor:
         """(P, 2) int64: film and first frame of every two frames in a row that both show somebody.
@@ -102,23 +109,26 @@ def film(video: Tensor, pose: Tensor) -> Footage:
     return Footage(to_bytes(video), to_bytes(draw_skeletons(pose, (h, w))), pose)
 
 
-def draw_skeletons(pose: Tensor, size: tuple[int, int]) -> Tensor:
+def draw_skeletons(pose: Tensor, size: tuple[int, int], *, limbs: bool = False) -> Tensor:
     """Draw poses as the stick figures that G reads.
 
     Args:
         pose: (N, T, 18, 3) in pixels.
         size: height and width of the frames.
+        limbs: every limb in a channel of its own, for a generator that reads them so.
 
     Returns:
-        (N, 3, T, H, W) in [-1, 1]. (The authors draw on white and feed [0, 1].)
+        (N, 3, T, H, W) in [-1, 1], or (N, 17, T, H, W). (The authors draw on white and feed
+        [0, 1].)
     """
     h, w = size
     expect_shape("pose", pose, f"N T {len(JOINTS)} 3")
-    return skeleton.draw(pose, height=h, width=w, line=max(h / 32, 1.5)).transpose(1, 2)
+    draw = skeleton.draw_limbs if limbs else skeleton.draw
+    return draw(pose, height=h, width=w, line=max(h / 32, 1.5)).transpose(1, 2)
 
 
 def near_figure(skeleton: Tensor, reach: float) -> Tensor:
-    """Where a drawn stick figure is near: (B, 3, …, H, W) in [-1, 1] to (B, 1, …, H, W), 1 or 0.
+    """Where a drawn stick figure is near: (B, C, …, H, W) in [-1, 1] to (B, 1, …, H, W), 1 or 0.
 
     Args:
         skeleton: from :func:`draw_skeletons`.

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.everybody_dance_now.footage import near_figure
-from vidgen_lite.everybody_dance_now.layers import InstanceNorm, ToColours
+from vidgen_lite.layers import InstanceNorm, ToColours
+from vidgen_lite.skeleton import LIMBS
+from vidgen_lite.unet import UNet
 
 BODY = 1 / 8  # of a frame's height: no part of a body is farther than that from its stick figure
 
@@ -41,6 +43,8 @@ class ResidualBlock(nn.Module):
 class GlobalGenerator(nn.Module):
     """Paint one frame: down, residual blocks, up (authors' code, ``GlobalGenerator``).
 
+    What it reads is a picture of the stick figure; ``limbs`` says so.
+
     Instance normalisation without weights stands after every convolution but the last.
 
     Args:
@@ -53,6 +57,8 @@ class GlobalGenerator(nn.Module):
     Raises:
         ValueError: a count below 1.
     """
+
+    limbs = False
 
     def __init__(
         self, *, width: int = 64, downsamplings: int = 4, blocks: int = 9, temporal: bool = True
@@ -95,6 +101,8 @@ class LocalEnhancer(nn.Module):
     Raises:
         ValueError: a count below 1.
     """
+
+    limbs = False
 
     def __init__(
         self,
@@ -144,14 +152,13 @@ class LocalEnhancer(nn.Module):
 class UNetGenerator(nn.Module):
     """Paint one frame with a network that learns in minutes; not the paper's.
 
-    Down and up again as in :class:`GlobalGenerator`, but on the way up each level also reads what
-    the way down found at its size (a U-Net, as in pix2pix), so that the place of a limb need not
-    pass through the smallest picture. Pictures are enlarged by repeating pixels and then convolved,
-    instead of by transposed convolutions.
-
-    A target moves before a camera that does not. So the room is one picture b, and the network
-    paints a person f and a mask m over it, as in lecture 2: m f + (1 - m) b. Far from every line
-    of the stick figure the mask is 0. The picture begins as :meth:`guess_background` and learns on.
+    Three things differ from :class:`GlobalGenerator`. It is a U-Net, so that the place of a limb
+    need not pass through the smallest picture. It reads every limb of the stick figure from a
+    channel of its own, since in a small picture limbs that cross hide each other. And as a target
+    moves before a camera that does not, the room is one picture b, over which the network paints a
+    person f and a mask m, as in lecture 2: m f + (1 - m) b. Far from every line of the stick figure
+    the mask is 0. The picture begins as :meth:`guess_background` and learns on. ``mask`` is that of
+    the picture painted last, (B, 1, H, W), for a penalty.
 
     Args:
         size: height and width of the frames.
@@ -163,6 +170,8 @@ class UNetGenerator(nn.Module):
         ValueError: a count below 1.
     """
 
+    limbs = True
+
     def __init__(
         self,
         *,
@@ -172,21 +181,12 @@ class UNetGenerator(nn.Module):
         temporal: bool = True,
     ) -> None:
         super().__init__()
-        _expect_counts(width=width, downsamplings=downsamplings)
-        self.temporal, self.least = temporal, 2**downsamplings
-        widths = [width * min(2**i, 8) for i in range(downsamplings + 1)]
-        pairs = list(itertools.pairwise(widths))
-        stem = nn.Sequential(*_conv(6 if temporal else 3, width, 5, padding=2))
-        downs = (nn.Sequential(*_conv(a, b, 3, 2, 1)) for a, b in pairs)
-        self.down = nn.ModuleList([stem, *downs])
-        self.middle = nn.Sequential(*_conv(widths[-1], widths[-1], 3, padding=1))
-        self.up = nn.ModuleList(
-            nn.Sequential(*_conv(b + a, a, 3, padding=1)) for a, b in reversed(pairs)
-        )
-        self.to_rgb = nn.Sequential(
-            *_conv(width, width, 3, padding=1), nn.Conv2d(width, 4, 3, padding=1)
-        )
+        self.temporal = temporal
+        c_in = len(LIMBS) + (3 if temporal else 0)
+        self.unet = UNet(c_in=c_in, c_out=4, width=width, downsamplings=downsamplings)
+        self.least = self.unet.least
         self.background = nn.Parameter(torch.zeros(1, 3, *size))
+        self.mask: Tensor | None = None
 
     @torch.no_grad()
     def guess_background(self, frames: Tensor) -> None:
@@ -194,18 +194,12 @@ class UNetGenerator(nn.Module):
         self.background.copy_(frames.median(0).values)
 
     def forward(self, pose: Tensor, previous: Tensor | None = None) -> Tensor:
-        """As :meth:`GlobalGenerator.forward`, at the one ``size``."""
+        """As :meth:`GlobalGenerator.forward`, at the one ``size`` and from (B, 17, H, W)."""
         x = stack_previous(self, pose, previous)
-        expect_shape("pose", pose, "B 3 {} {}".format(*self.background.shape[2:]))
-        found = []
-        for down in self.down:
-            x = down(x)
-            found.append(x)
-        x = self.middle(found.pop())
-        for up in self.up:
-            x = up(torch.cat([F.interpolate(x, scale_factor=2.0), found.pop()], 1))
-        f, m = self.to_rgb(x).split((3, 1), 1)
+        expect_shape("pose", pose, "B 17 {} {}".format(*self.background.shape[2:]))
+        f, m = self.unet(x).split((3, 1), 1)
         m = m.sigmoid() * near_figure(pose, BODY)
+        self.mask = m if m.requires_grad else None  # kept only while somebody learns from it
         return m * f.tanh() + (1 - m) * F.hardtanh(self.background)
 
 
@@ -222,13 +216,14 @@ def feed_back(generator: Generator, skeletons: Tensor, previous: Tensor | None =
 
     Args:
         generator: one that is ``temporal``; any other paints all frames at once.
-        skeletons: drawn stick figures, (B, 3, T, H, W) in [-1, 1].
+        skeletons: drawn stick figures as it reads them, (B, 3, T, H, W) in [-1, 1], or every limb
+            by itself, (B, 17, T, H, W).
         previous: the frame painted before these, (B, 3, H, W), to go on from.
 
     Returns:
         (B, 3, T, H, W) in [-1, 1].
     """
-    b, t = (expect_shape("skeletons", skeletons, "B 3 T H W")[axis] for axis in "BT")
+    b, t = (expect_shape("skeletons", skeletons, "B C T H W")[axis] for axis in "BT")
     if not generator.temporal:
         frames = generator(skeletons.transpose(1, 2).flatten(0, 1))  # (B T, 3, H, W)
         return frames.unflatten(0, (b, t)).transpose(1, 2)
@@ -241,7 +236,8 @@ def feed_back(generator: Generator, skeletons: Tensor, previous: Tensor | None =
 
 def stack_previous(generator: Generator, pose: Tensor, previous: Tensor | None) -> Tensor:
     """What the first convolution reads: the stick figure and, if temporal, the previous frame."""
-    b, h, w = (expect_shape("pose", pose, "B 3 H W")[axis] for axis in "BHW")
+    channels = len(LIMBS) if generator.limbs else 3
+    b, h, w = (expect_shape("pose", pose, f"B {channels} H W")[axis] for axis in "BHW")
     least = generator.least
     if h % least or w % least or min(h, w) < 2 * least:
         raise ValueError(
@@ -251,9 +247,9 @@ def stack_previous(generator: Generator, pose: Tensor, previous: Tensor | None) 
     if not generator.temporal:
         return pose
     if previous is None:
-        previous = torch.zeros_like(pose)
+        previous = pose.new_zeros(b, 3, h, w)
     expect_shape("previous", previous, f"{b} 3 {h} {w}")
-    return torch.cat([pose, previous], 1)  # (B, 6, H, W)
+    return torch.cat([pose, previous], 1)  # (B, 6, H, W), or (B, 20, H, W)
 
 
 def trunk(c_in: int, *, width: int, downsamplings: int, blocks: int) -> list[nn.Module]:

@@ -24,19 +24,20 @@ if TYPE_CHECKING:
 LAPTOP = Settings(
     size=(64, 64),
     generator="unet",
-    width=16,
+    width=24,
     discriminator_width=16,
     scales=2,
     feature_weight=5.0,
     perceptual_weight=5.0,
     pixel_weight=200.0,
     figure_weight=8.0,
-    warmup=15_000,
+    mask_weight=4.0,
+    warmup=12_000,
     features="puppets",
     average_decay=0.99,
     n_clips=2_000,
     batch_size=4,
-    steps=16_500,
+    steps=13_500,
     learning_rate=2e-3,
 )
 TEMPORAL: dict[str, Settings] = {
@@ -73,16 +74,16 @@ TEMPORAL: dict[str, Settings] = {
 }
 LAPTOP_FACES = FaceSettings(
     face_size=24,
+    generator="unet",
     width=32,
     downsamplings=2,
-    blocks=3,
     discriminator_width=16,
     perceptual_weight=10.0,
     pixel_weight=60.0,
     features="puppets",
     average_decay=0.99,
     batch_size=16,
-    steps=1_500,
+    steps=2_500,
     learning_rate=2e-3,
 )
 FACES: dict[str, FaceSettings] = {
@@ -90,7 +91,6 @@ FACES: dict[str, FaceSettings] = {
         LAPTOP_FACES,
         face_size=8,
         width=4,
-        blocks=1,
         discriminator_width=4,
         batch_size=4,
         steps=6,
@@ -98,7 +98,14 @@ FACES: dict[str, FaceSettings] = {
     ),
     "laptop": LAPTOP_FACES,
     "gpu": replace(
-        LAPTOP_FACES, face_size=48, width=48, downsamplings=3, discriminator_width=32, steps=8_000
+        LAPTOP_FACES,
+        face_size=48,
+        generator="global",
+        width=48,
+        downsamplings=3,
+        blocks=3,
+        discriminator_width=32,
+        steps=8_000,
     ),
     "paper": FaceSettings(face_size=64),  # a quarter of 256; 128 after the local enhancer
 }
@@ -156,7 +163,7 @@ def load_data(settings: Settings | FaceSettings, name: str = "puppets") -> Foota
     """
     if isinstance(settings, FaceSettings):
         state, footage = load_stage_1(name)
-        return paint_faces(state, footage, settings.face_size)
+        return paint_faces(state, footage, settings)
     expect_choice("--data", name, DATA)
     if name == "balance":
         return balance_footage(settings, split="train")
@@ -223,5 +230,5 @@ def _face_films(state: State, faces: Faces) -> torch.Tensor:
     generator: Any = state.models.get("average", state.models["generator"])
     device = next(generator.parameters()).device
     some = Faces(*(to_float(kind[:16]) for kind in faces))
-    better = corrected_face(generator, some.pose.to(device), some.painted.to(device)).cpu()
+    better = corrected_face(generator, some.figure.to(device), some.painted.to(device)).cpu()
     return torch.stack([some.painted, better.clamp(-1, 1), some.real]).transpose(1, 2)

@@ -10,6 +10,7 @@ from vidgen_lite.everybody_dance_now.losses import KINDS
 from vidgen_lite.everybody_dance_now.perceptual import KINDS as FEATURES
 
 GENERATORS = ("global", "local", "unet")
+FACE_GENERATORS = ("global", "unet")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Settings:
         pixel_weight: of the mean |G(x) - y|; not in the paper.
         figure_weight: pixels near the stick figure count 1 + so many times in that mean, all
             others once. Not in the paper.
+        mask_weight: of the mean of a U-Net's mask, as in lecture 2: it opens no farther than it
+            has to, also round poses that it never learned from.
         warmup: for so many of the steps G learns from that mean alone, and D not at all. Frames
             come one by one, each after a picture of zeros. Not in the paper.
         features: what L_P looks at, one of ``perceptual.KINDS``.
@@ -64,6 +67,7 @@ class Settings:
     perceptual_weight: float = 5.0
     pixel_weight: float = 0.0
     figure_weight: float = 0.0
+    mask_weight: float = 0.0
     warmup: int = 0
     features: str = "vgg19"
     feature_steps: int = 1_500
@@ -86,15 +90,17 @@ class Settings:
         ):  # fmt: skip
             expect_positive(name, getattr(self, name))
         for name in (
-            "feature_weight", "perceptual_weight", "pixel_weight", "figure_weight", "warmup",
+            "feature_weight", "perceptual_weight", "pixel_weight", "figure_weight", "mask_weight",
         ):  # fmt: skip
             expect_number(name, getattr(self, name), at_least=0)
         for name in ("average_decay", "beta1"):
             expect_number(name, getattr(self, name), at_least=0, below=1)
         expect_number("learning_rate", self.learning_rate, above=0)
-        if self.warmup and not self.pixel_weight:
-            told = f"warmup: expected 0 with pixel_weight=0, got {self.warmup!r}"
-            raise ValueError(f"{told}: G would learn nothing")
+        if self.warmup:
+            expect_positive("warmup", self.warmup)
+            if not self.pixel_weight:
+                told = f"warmup: expected 0 with pixel_weight=0, got {self.warmup}"
+                raise ValueError(f"{told}: G would learn nothing")
         least = 2 ** (self.downsamplings + (self.generator == "local"))
         fits = [isinstance(side, int) and side % least == 0 for side in self.size]
         if len(fits) != 2 or not all(fits) or min(self.size) < 2 * least:
@@ -110,8 +116,9 @@ class FaceSettings:
 
     Attributes:
         face_size: side of a face in pixels; a multiple of 2 to the number of downsamplings.
+        generator: ``global``, as published, or ``unet``, which learns in minutes.
         width: channels of G_f at full size.
-        downsamplings, blocks: of G_f.
+        downsamplings, blocks: of G_f; a U-Net has no residual blocks.
         discriminator_width: channels of D_f's first level.
         norm: D_f's: ``batch`` as published, or ``instance``.
         loss: ``least_squares`` as trained, ``log`` as written.
@@ -130,6 +137,7 @@ class FaceSettings:
     """
 
     face_size: int = 128
+    generator: str = "global"
     width: int = 64
     downsamplings: int = 3
     blocks: int = 5
@@ -149,6 +157,7 @@ class FaceSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        expect_choice("generator", self.generator, FACE_GENERATORS)
         expect_choice("norm", self.norm, NORMS)
         expect_choice("loss", self.loss, KINDS)
         expect_choice("features", self.features, FEATURES)

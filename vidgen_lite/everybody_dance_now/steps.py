@@ -15,7 +15,7 @@ from vidgen_lite.everybody_dance_now.discriminator import (
     features,
     scores,
 )
-from vidgen_lite.everybody_dance_now.footage import Footage
+from vidgen_lite.everybody_dance_now.footage import Footage, draw_skeletons
 from vidgen_lite.everybody_dance_now.generator import (
     Generator,
     GlobalGenerator,
@@ -53,10 +53,12 @@ class Batch(NamedTuple):
     """Pairs of frames in a row, (B, 3, 2, H, W) in [-1, 1], and their stick figures, likewise.
 
     In the warm-up a frame by itself, (B, 3, 1, H, W): unrelated frames teach more than neighbours.
+    ``figure`` is the stick figure as G reads it: the same, or (B, 17, 2, H, W).
     """
 
     video: Tensor
     skeleton: Tensor
+    figure: Tensor
 
 
 class Judged(NamedTuple):
@@ -151,7 +153,7 @@ def pixel_step(
     """Teach G by the difference of pixels alone, before the game begins; D waits."""
     settings = state.settings
     loss = pixel_loss(batch.video, fake, batch.skeleton, figure_weight=settings.figure_weight)
-    descend(state, settings.pixel_weight * loss, accelerator)
+    descend(state, settings.pixel_weight * loss + open_mask(state, accelerator), accelerator)
     return {"g_l1": loss.detach()}
 
 
@@ -187,13 +189,21 @@ def generator_step(
             pixel_weight=settings.pixel_weight,
         )
     # The graph is kept: D's loss still has to go back through its part of it.
-    descend(state, loss.total, accelerator, retain_graph=True)
+    total = loss.total + open_mask(state, accelerator)
+    descend(state, total, accelerator, retain_graph=True)
     return {
         "g_smooth": loss.smooth,
         "g_features": loss.feature_matching,
         "g_perceptual": loss.perceptual,
         "g_l1": loss.pixels,
     }
+
+
+def open_mask(state: State, accelerator: Accelerator) -> Tensor | float:
+    """The penalty on the mask of the frames painted last; 0 without one."""
+    generator = accelerator.unwrap_model(state.models["generator"])
+    mask = getattr(generator, "mask", None)
+    return 0.0 if mask is None else state.settings.mask_weight * mask.mean()
 
 
 def descend(
@@ -305,9 +315,12 @@ def train(
         set_rate(state, (end - state.step) / (end - begin))
         random = step_generator(settings.seed, state.step)
         index = torch.randint(len(pairs), (settings.batch_size,), generator=random)[share]
-        batch = pick(footage, pairs[index], accelerator.device, frames=1 if alone else 2)
+        frames = 1 if alone else 2
+        batch = pick(
+            footage, pairs[index], accelerator.device, frames=frames, limbs=generator.limbs
+        )
         with accelerator.autocast():
-            fake = feed_back(generator, batch.skeleton)
+            fake = feed_back(generator, batch.figure)
             judged = None if alone else judge(state.models["discriminator"], batch, fake)
         if judged is None:
             record = pixel_step(state, batch, fake, accelerator)
@@ -330,7 +343,12 @@ def show_room(state: State, footage: Footage, frames: int = 200) -> None:
 
 
 def pick(
-    footage: Footage, starts: Tensor, device: torch.device | str = "cpu", *, frames: int = 2
+    footage: Footage,
+    starts: Tensor,
+    device: torch.device | str = "cpu",
+    *,
+    frames: int = 2,
+    limbs: bool = False,
 ) -> Batch:
     """Put ``frames`` frames in a row on the device, as floats in [-1, 1].
 
@@ -339,14 +357,15 @@ def pick(
         starts: (B, 2) int64: film and first frame of each stretch.
         device: where to.
         frames: how many from there on.
+        limbs: whether G reads every limb by itself.
     """
-    n, t = starts.unbind(1)
-    return Batch(
-        *(
-            # (B, frames, 3, H, W) -> (B, 3, frames, H, W)
-            to_float(films[n[:, None], :, t[:, None] + torch.arange(frames)])
-            .to(device)
-            .transpose(1, 2)
-            for films in (footage.video, footage.skeleton)
-        )
+    n, t = starts[:, :1], starts[:, 1:] + torch.arange(frames)  # (B, 1), (B, frames)
+    video, skeleton = (
+        # (B, frames, 3, H, W) -> (B, 3, frames, H, W)
+        to_float(films[n, :, t]).to(device).transpose(1, 2)
+        for films in (footage.video, footage.skeleton)
     )
+    if not limbs:
+        return Batch(video, skeleton, skeleton)
+    h, w = video.shape[-2:]
+    return Batch(video, skeleton, draw_skeletons(footage.pose[n, t].to(device), (h, w), limbs=True))

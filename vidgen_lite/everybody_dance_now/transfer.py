@@ -83,7 +83,8 @@ def transfer(
     painted: list[Tensor] = []
     previous: Tensor | None = None
     for pose in _bar(filled.pose.split(CHUNK, dim=1), progress):
-        film = feed_back(generator, draw_skeletons(pose, size).to(device), previous)
+        figures = draw_skeletons(pose, size, limbs=generator.limbs).to(device)
+        film = feed_back(generator, figures, previous)
         previous = film[:, :, -1]
         if faces is not None:
             film = correct_faces(faces, film, pose)
@@ -110,11 +111,11 @@ def correct_faces(faces: State, video: Tensor, poses: Tensor) -> Tensor:
     boxes, there = face_boxes(poses, size=faces.settings.face_size, height=h, width=w)
     where = there.flatten().nonzero()[:, 0]
     frames = video.transpose(1, 2).flatten(0, 1).clone()  # (N T, 3, H, W)
-    skeletons = draw_skeletons(poses, (h, w)).transpose(1, 2).flatten(0, 1)
+    figures = draw_skeletons(poses, (h, w), limbs=generator.limbs).transpose(1, 2).flatten(0, 1)
     for part in where.split(64):
         box = boxes.flatten(0, 1)[part]
         seen = frames[part].to(device)
-        pose = cut_faces(skeletons[part], box).to(device)
+        pose = cut_faces(figures[part], box).to(device)
         face = corrected_face(generator, pose, cut_faces(seen, box))
         frames[part] = paste_faces(seen, face, box).to(frames)
     return frames.unflatten(0, (n, t)).transpose(1, 2)

@@ -7,7 +7,11 @@ Losses and training loops are in ``vae_steps`` and ``gan_steps``.
 
 from vidgen_lite.pose_futures import evaluate, gan_presets, gan_steps, vae_samples, vae_steps
 from vidgen_lite.pose_futures.evaluate import best_of_n_curve, best_of_n_error
-from vidgen_lite.pose_futures.gan import PoseGenerator, PoseVideoDiscriminator
+from vidgen_lite.pose_futures.gan import (
+    FrameGenerator,
+    PoseGenerator,
+    PoseVideoDiscriminator,
+)
 from vidgen_lite.pose_futures.gan_steps import GANSettings
 from vidgen_lite.pose_futures.presets import (
     COLLAPSED,
@@ -31,6 +35,7 @@ __all__ = [
     "COLLAPSED",
     "DATA",
     "MODELS",
+    "FrameGenerator",
     "GANSettings",
     "PoseGenerator",
     "PoseVAE",

@@ -1,7 +1,8 @@
 """The Pose-GAN's networks: a picture and a film of skeletons in, a film out; and who judges it.
 
 Sizes are the authors' code's: 32 frames of 64x80 pixels. Both networks halve time, height and
-width four times, so any size whose three numbers are multiples of 16 will do.
+width four times, so any size whose three numbers are multiples of 16 will do. The second generator,
+for a laptop, is not the authors'.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
+from vidgen_lite.skeleton import LIMBS
+from vidgen_lite.unet import UNet
 
+GENERATORS = ("film", "frames")
 NORMS = ("batch", "none")
 LEVELS = 4  # how often a side is halved before the last layer
 
@@ -36,6 +40,8 @@ def _triple(sides: list[int]) -> tuple[int, int, int]:
 class PoseGenerator(nn.Module):
     """A 3-D U-Net from skeletons and a first frame to the film (authors' code, ``defineGV_unet``).
 
+    What it reads are pictures of the skeletons; ``limbs`` says so.
+
     The first frame is repeated for every moment and stacked on the skeletons: six channels in.
     There is no noise: only dropout is random, and it is off in ``eval`` mode. The authors
     subtract a mean colour from pixels in [0, 1]; here, as everywhere in the course, pixels lie in
@@ -52,6 +58,8 @@ class PoseGenerator(nn.Module):
     Raises:
         ValueError: another size, or a width below 1.
     """
+
+    limbs = False
 
     def __init__(
         self,
@@ -122,6 +130,56 @@ def _up(
 ) -> nn.Sequential:
     layers = [nn.ReLU(), nn.ConvTranspose3d(c_in, c_out, kernel, 2, 1), nn.BatchNorm3d(c_out)]
     return nn.Sequential(*layers, *([nn.Dropout(dropout)] if dropout else []))
+
+
+class FrameGenerator(nn.Module):
+    """Paint a film frame by frame, with a network that learns in minutes; not the paper's.
+
+    Each frame is made by a 2-D U-Net from three things: its own skeleton, the first picture, and
+    the first picture's skeleton, which says what is where in it. So frames of unrelated films can
+    be learned from, one by one. And what stands still need not be painted: as in lecture 2, the
+    network makes a figure f and a mask m, and the frame is m f + (1 - m) times the first picture.
+    ``mask`` is that of the film painted last, (B, 1, T, H, W), for a penalty.
+
+    Args:
+        width: channels of the U-Net at full size.
+        size: frames, height and width of the film; height and width multiples of 16.
+
+    Raises:
+        ValueError: another size, or a width below 1.
+    """
+
+    limbs = True
+
+    def __init__(self, *, width: int = 16, size: tuple[int, int, int] = (32, 64, 80)) -> None:
+        super().__init__()
+        _bottom(size)
+        self.size = tuple(size)
+        self.unet = UNet(c_in=2 * len(LIMBS) + 3, c_out=4, width=width, downsamplings=LEVELS)
+        self.mask: Tensor | None = None
+
+    def forward(self, skeleton: Tensor, image: Tensor) -> Tensor:
+        """Paint the film in which the figure in the image moves as the skeletons do.
+
+        Args:
+            skeleton: the limbs of each frame, and behind them those of the first picture, from
+                ``gan_steps.draw_figures``: (B, 34, T, H, W) in [-1, 1], of any number of frames.
+            image: the first picture, (B, 3, H, W) in [-1, 1].
+
+        Returns:
+            The film, (B, 3, T, H, W) in [-1, 1].
+        """
+        _, h, w = self.size
+        shape = expect_shape("skeleton", skeleton, f"B {2 * len(LIMBS)} T {h} {w}")
+        b, t = shape["B"], shape["T"]
+        expect_shape("image", image, f"{b} 3 {h} {w}")
+        frames = stack_image(skeleton, image).transpose(1, 2).flatten(0, 1)  # (B T, 37, H, W)
+        frames = frames.contiguous(memory_format=torch.channels_last)
+        painted = self.unet(frames).unflatten(0, (b, t)).transpose(1, 2)  # (B, 4, T, H, W)
+        f, m = painted.split((3, 1), 1)
+        m = m.sigmoid()
+        self.mask = m if m.requires_grad else None  # kept only while somebody learns from it
+        return m * f.tanh() + (1 - m) * image.unsqueeze(2)
 
 
 class PoseVideoDiscriminator(nn.Module):

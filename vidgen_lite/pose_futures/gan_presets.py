@@ -8,35 +8,45 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_shape
 from vidgen_lite.data.tracks import SPLITS, TEST_CLIPS
-from vidgen_lite.pose_futures.gan_steps import GANSettings, generate
+from vidgen_lite.pose_futures.gan_steps import GANSettings, draw_figures, generate
 from vidgen_lite.training import State
 
 LAPTOP = GANSettings(
     size=(16, 64, 64),
+    generator="frames",
     width=16,
     discriminator_width=8,
-    dropout=0.0,
-    bottleneck_norm=False,
     norm="none",
     alpha=300.0,
     moving=5.0,
+    mask_weight=4.0,
+    warmup=8_000,
+    warmup_frames=8,
     r1_weight=10.0,
     r1_every=8,
     average_decay=0.995,
     n_clips=4_000,
-    batch_size=6,
-    steps=4_500,
-    learning_rate=1e-3,
+    batch_size=2,
+    steps=8_400,
+    learning_rate=2e-3,
     decay=True,
 )
 GAN_MODELS: dict[str, GANSettings] = {
-    "smoke": replace(LAPTOP, width=4, discriminator_width=4, n_clips=12, steps=6),
+    "smoke": replace(LAPTOP, width=4, discriminator_width=4, warmup=2, n_clips=12, steps=6),
     "laptop": LAPTOP,
     "gpu": replace(
-        LAPTOP, width=48, discriminator_width=48, n_clips=4_000, batch_size=16, steps=10_000
+        LAPTOP,
+        generator="film",
+        width=48,
+        discriminator_width=48,
+        dropout=0.0,
+        bottleneck_norm=False,
+        warmup=0,
+        batch_size=16,
+        steps=10_000,
+        learning_rate=1e-3,
     ),
     "paper": GANSettings(),
 }
@@ -108,14 +118,7 @@ def driven_clips(
     if (h, w) != (side, side):
         video, mask = (F.interpolate(film, (t, h, w), mode="area") for film in (video, mask))
         pose = pose * pose.new_tensor([w / side, h / side, 1.0])
-    return DrivenClips(to_bytes(video), to_bytes(draw_skeletons(pose, settings)), pose, mask)
-
-
-def draw_skeletons(pose: Tensor, settings: GANSettings) -> Tensor:
-    """Draw poses (N, T, 18, 3) in pixels as the stick figures that G reads, (N, 3, T, H, W)."""
-    t, h, w = settings.size
-    expect_shape("pose", pose, f"N {t} 18 3")
-    return skeleton.draw(pose, height=h, width=w, line=max(h / 32, 1.5)).transpose(1, 2)
+    return DrivenClips(to_bytes(video), to_bytes(draw_figures(pose, (h, w))), pose, mask)
 
 
 def to_bytes(film: Tensor) -> Tensor:
@@ -156,8 +159,7 @@ def paint_futures(state: State, now: Tensor, futures: Tensor, image: Tensor) -> 
         (n, 3, T, H, W) in [-1, 1].
     """
     poses = in_between(now, futures, state.settings.size[0])
-    skeletons = draw_skeletons(poses, state.settings)
-    return generate(state, skeletons, image.expand(len(futures), -1, -1, -1))
+    return generate(state, poses, image.expand(len(futures), -1, -1, -1))
 
 
 def foreground_error(film: Tensor, truth: Tensor, mask: Tensor) -> float:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_number, expect_positive, expect_shape
 from vidgen_lite.gan_objective import (
     DiscriminatorLoss,
@@ -18,7 +19,13 @@ from vidgen_lite.gan_objective import (
     generator_loss,
     r1_penalty,
 )
-from vidgen_lite.pose_futures.gan import NORMS, PoseGenerator, PoseVideoDiscriminator
+from vidgen_lite.pose_futures.gan import (
+    GENERATORS,
+    NORMS,
+    FrameGenerator,
+    PoseGenerator,
+    PoseVideoDiscriminator,
+)
 from vidgen_lite.training import (
     State,
     average_gradients,
@@ -48,9 +55,10 @@ class GANSettings:
 
     Attributes:
         size: frames, height and width of a film, each a multiple of 16.
+        generator: ``film``, the published one, or ``frames``, which learns in minutes.
         width: channels of G's first level.
         discriminator_width: channels of D's first level.
-        dropout: in G, on the way up.
+        dropout: in the published G, on the way up.
         bottleneck_norm: see :class:`PoseGenerator`.
         conditional: whether D sees the skeletons and the first frame too.
         norm: D's normalisation, ``batch`` as published or ``none``.
@@ -58,6 +66,10 @@ class GANSettings:
         moving: how much more a pixel counts in |G - V| where the real film differs from its first
             frame. Not in the paper, whose 0 it is by default: most of a film stands still, and
             the figure is a small part of the mean.
+        mask_weight: of the mean of the mask, with ``frames``: what need not be painted is not.
+        warmup: for so many of the steps G learns from the difference of pixels alone, and D not at
+            all. Not in the paper.
+        warmup_frames: frames a step of the warm-up, each of another film, over all processes.
         adversarial: weight of the adversarial term, 1 as published. At 0 there is no game left:
             D is trained and not listened to.
         halves: the slide's way: of a batch, D sees the first half as real films and G's versions
@@ -69,12 +81,14 @@ class GANSettings:
         batch_size: films a step, over all processes.
         steps: how many steps a run takes.
         learning_rate: Adam's for G. discriminator_rate: for D.
-        decay: whether both rates fall to zero over the run (half a cosine).
+        decay: whether both rates fall to zero over the warm-up and again over the game (half a
+            cosine each).
         beta1: Adam's first momentum.
         seed: of weights and batches.
     """
 
     size: tuple[int, int, int] = (32, 64, 80)
+    generator: str = "film"
     width: int = 32
     discriminator_width: int = 128
     dropout: float = 0.5
@@ -83,6 +97,9 @@ class GANSettings:
     norm: str = "batch"
     alpha: float = 1000.0
     moving: float = 0.0
+    mask_weight: float = 0.0
+    warmup: int = 0
+    warmup_frames: int = 8
     adversarial: float = 1.0
     halves: bool = False
     r1_weight: float = 0.0
@@ -98,12 +115,19 @@ class GANSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        expect_choice("generator", self.generator, GENERATORS)
         expect_choice("norm", self.norm, NORMS)
         for name in (
-            "width", "discriminator_width", "r1_every", "n_clips", "batch_size", "steps"
+            "width", "discriminator_width", "r1_every", "n_clips", "warmup_frames", "batch_size",
+            "steps",
         ):  # fmt: skip
             expect_positive(name, getattr(self, name))
-        for name in ("alpha", "moving", "adversarial", "r1_weight"):
+        if self.warmup:
+            expect_positive("warmup", self.warmup)
+            if self.generator == "film":
+                told = f"warmup: expected 0 with generator='film', got {self.warmup}"
+                raise ValueError(f"{told}: it can't paint a frame by itself")
+        for name in ("alpha", "moving", "mask_weight", "adversarial", "r1_weight"):
             expect_number(name, getattr(self, name), at_least=0)
         for name in ("dropout", "average_decay", "beta1"):
             expect_number(name, getattr(self, name), at_least=0, below=1)
@@ -127,11 +151,16 @@ class PoseGANLoss(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Real films (B, 3, T, H, W), their skeletons (likewise), their first frames (B, 3, H, W)."""
+    """Real films (B, 3, T, H, W), their skeletons (likewise), their first frames (B, 3, H, W).
+
+    ``figure`` is the skeletons as G reads them, from :func:`draw_figures`. In the warm-up a film is
+    one frame of another film, T = 1.
+    """
 
     video: Tensor
     skeleton: Tensor
     image: Tensor
+    figure: Tensor
 
 
 def generator_objective(
@@ -155,19 +184,25 @@ def generator_objective(
     expect_shape("fake", fake, "B 3 T H W")
     expect_shape("real", real, " ".join(map(str, fake.shape)))
     adversarial = generator_loss(fake_logits, kind="non_saturating")
-    reconstruction = ((fake - real).abs() * pixel_weights(real, settings.moving)).mean()
+    reconstruction = reconstruction_loss(fake, real, real[:, :, 0], settings.moving)
     total = settings.adversarial * adversarial + settings.alpha * reconstruction
     return PoseGANLoss(total, adversarial, reconstruction)
 
 
-def pixel_weights(real: Tensor, moving: float) -> Tensor:
-    """How much each pixel counts, (B, 1, T, H, W): 1 + ``moving`` where the film leaves its start.
+def reconstruction_loss(fake: Tensor, real: Tensor, image: Tensor, moving: float) -> Tensor:
+    """The mean |G - V|, in which pixels that move may count more.
 
-    The weights of a batch are scaled to a mean of 1, so that alpha means what it meant.
+    A pixel counts 1 + ``moving`` times where the real film differs from its first frame. The
+    weights of a batch are scaled to a mean of 1, so that alpha means what it meant.
+
+    Args:
+        fake, real: films, (B, 3, T, H, W).
+        image: the first frames, (B, 3, H, W).
+        moving: 0 for the plain mean.
     """
-    change = (real - real[:, :, :1]).abs().amax(1, keepdim=True)
-    weights = 1 + moving * (change > CHANGE).to(real.dtype)
-    return weights / weights.mean()
+    change = (real - image.unsqueeze(2)).abs().amax(1, keepdim=True)
+    weights = 1 + moving * (change > CHANGE).to(real.dtype)  # (B, 1, T, H, W)
+    return ((fake - real).abs() * (weights / weights.mean())).mean()
 
 
 def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> DiscriminatorLoss:
@@ -185,19 +220,17 @@ def discriminator_objective(real_logits: Tensor, fake_logits: Tensor) -> Discrim
 def new_state(settings: GANSettings) -> State:
     """Make the networks and optimisers of a run; the same seed gives the same weights."""
     torch.manual_seed(settings.seed)
-    generator = PoseGenerator(
-        width=settings.width,
-        size=settings.size,
-        dropout=settings.dropout,
-        bottleneck_norm=settings.bottleneck_norm,
-    )
+    generator = new_generator(settings)
     discriminator = PoseVideoDiscriminator(
         width=settings.discriminator_width,
         size=settings.size,
         conditional=settings.conditional,
         norm=settings.norm,
     )
-    initialise(generator)
+    if settings.generator == "film":
+        initialise(generator)
+    else:
+        initialise_by_fan_in(generator)
     if settings.norm == "batch":
         initialise(discriminator)
     else:  # without batch norm, N(0, 0.01) would fade to nothing within a few levels
@@ -216,10 +249,24 @@ def new_state(settings: GANSettings) -> State:
     return State("pose_futures gan", models, optimizers, settings)
 
 
+def new_generator(settings: GANSettings) -> PoseGenerator | FrameGenerator:
+    """The generator that the settings ask for, on whatever device is in force."""
+    if settings.generator == "frames":
+        return FrameGenerator(width=settings.width, size=settings.size)
+    return PoseGenerator(
+        width=settings.width,
+        size=settings.size,
+        dropout=settings.dropout,
+        bottleneck_norm=settings.bottleneck_norm,
+    )
+
+
 def learning_rate(settings: GANSettings, model: str, step: int) -> float:
     """Adam's learning rate for ``generator`` or ``discriminator`` at a step, counted from 0."""
     rate = settings.learning_rate if model == "generator" else settings.discriminator_rate
-    turned = 0.5 * (1 + math.cos(math.pi * min(step / settings.steps, 1.0)))
+    start = settings.warmup if step >= settings.warmup else 0  # of the phase: warm-up or game
+    end = settings.steps if step >= settings.warmup else settings.warmup
+    turned = 0.5 * (1 + math.cos(math.pi * min((step - start) / max(end - start, 1), 1.0)))
     return rate * (turned if settings.decay else 1.0)
 
 
@@ -246,7 +293,8 @@ def discriminator_step(
     settings, discriminator = state.settings, state.models["discriminator"]
     with accelerator.autocast():
         loss = discriminator_objective(
-            discriminator(*real), discriminator(fake.detach(), given.skeleton, given.image)
+            discriminator(real.video, real.skeleton, real.image),
+            discriminator(fake.detach(), given.skeleton, given.image),
         )
     total = loss.total
     if settings.r1_weight and state.step % settings.r1_every == 0:
@@ -265,19 +313,39 @@ def generator_step(
     state: State, given: Batch, fake: Tensor, accelerator: Accelerator
 ) -> dict[str, Tensor]:
     """Teach G with the same films that D has just judged; D judges again and stays as it is."""
-    settings, generator = state.settings, state.models["generator"]
+    settings = state.settings
     with frozen(state.models["discriminator"]), accelerator.autocast():
         logits = state.models["discriminator"](fake, given.skeleton, given.image)
         loss = generator_objective(fake, logits, given.video, settings)
-        state.optimizers["generator"].zero_grad()
-        accelerator.backward(loss.total)
+        descend(state, loss.total, accelerator)
+    return {"g_adversarial": loss.adversarial, "g_l1": loss.reconstruction}
+
+
+def warmup_step(
+    state: State, given: Batch, fake: Tensor, accelerator: Accelerator
+) -> dict[str, Tensor]:
+    """Teach G by the difference of pixels alone, before the game begins; D waits."""
+    settings = state.settings
+    with accelerator.autocast():
+        loss = reconstruction_loss(fake, given.video, given.image, settings.moving)
+    descend(state, settings.alpha * loss, accelerator)
+    return {"g_l1": loss.detach()}
+
+
+def descend(state: State, loss: Tensor, accelerator: Accelerator) -> None:
+    """One step of G's weights, and of their average, down a loss and the price of the mask."""
+    settings, generator = state.settings, state.models["generator"]
+    mask = getattr(generator, "mask", None)
+    if mask is not None:
+        loss = loss + settings.mask_weight * mask.float().mean()
+    state.optimizers["generator"].zero_grad()
+    accelerator.backward(loss)
     average_gradients(accelerator, generator)
     state.optimizers["generator"].step()
     if settings.average_decay:
         # The average starts short and grows longer, so that the first weights are forgotten.
         decay = min(settings.average_decay, (1 + state.step) / (10 + state.step))
         update_average(state.models["average"], generator, decay)
-    return {"g_adversarial": loss.adversarial, "g_l1": loss.reconstruction}
 
 
 def train(
@@ -298,36 +366,97 @@ def train(
     n = expect_shape("clips.video", clips.video, f"N 3 {t} {h} {w}")["N"]
     accelerator = accelerator or make_accelerator()
     prepare(state, accelerator)
-    share = process_slice(accelerator, settings.batch_size)
+    films = process_slice(accelerator, settings.batch_size)
+    frames = process_slice(accelerator, settings.warmup_frames)
+    generator: Any = state.models["generator"]
     while state.step < settings.steps:
+        alone = state.step < settings.warmup
         random = step_generator(settings.seed, state.step)
-        index = torch.randint(n, (settings.batch_size,), generator=random)[share]
-        real, given = split_batch(pick(clips, index, accelerator.device), settings)
+        count = settings.warmup_frames if alone else settings.batch_size
+        index = torch.randint(n, (count,), generator=random)[frames if alone else films]
+        times = torch.randint(t, (count, 1), generator=random)[frames] if alone else None
+        batch = pick(clips, index, accelerator.device, times=times, limbs=generator.limbs)
         for name, optimizer in state.optimizers.items():
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(settings, name, state.step)
+        real, given = (batch, batch) if alone else split_batch(batch, settings)
         with accelerator.autocast():
-            fake = state.models["generator"](given.skeleton, given.image)
-        record = discriminator_step(state, real, given, fake, accelerator)
-        record |= generator_step(state, given, fake, accelerator)
+            fake = generator(given.figure, given.image)
+        if alone:
+            record = warmup_step(state, given, fake, accelerator)
+        else:
+            record = discriminator_step(state, real, given, fake, accelerator)
+            record |= generator_step(state, given, fake, accelerator)
         state.step += 1
         yield {"step": state.step, **average_record(accelerator, record)}
 
 
-def pick(clips: DrivenClips, index: Tensor, device: torch.device | str = "cpu") -> Batch:
+def pick(
+    clips: DrivenClips,
+    index: Tensor,
+    device: torch.device | str = "cpu",
+    *,
+    times: Tensor | None = None,
+    limbs: bool = False,
+) -> Batch:
     """Put the films with these numbers (B,) on the device, as floats in [-1, 1].
 
     The picture that G is given is the film's own first frame.
+
+    Args:
+        clips: films and their skeletons.
+        index: which of them.
+        device: where to.
+        times: (B, T) int64, which frames of each; all, in their order, if not given.
+        limbs: whether G reads every limb by itself.
     """
+    if times is None:
+        times = torch.arange(clips.video.shape[2]).expand(len(index), -1)
+    which = index[:, None]
     video, skeleton = (
-        to_float(films[index]).to(device).contiguous(memory_format=torch.channels_last_3d)
+        # (B, T, 3, H, W) -> (B, 3, T, H, W)
+        to_float(films[which, :, times]).transpose(1, 2).to(device)
+        .contiguous(memory_format=torch.channels_last_3d)
         for films in (clips.video, clips.skeleton)
+    )  # fmt: skip
+    image = to_float(clips.video[index, :, 0]).to(device)
+    figure = skeleton
+    if limbs:
+        pose = clips.pose[which, times].to(device)
+        figure = draw_figures(pose, video.shape[-2:], limbs=True, first=clips.pose[index, 0])
+    return Batch(video, skeleton, image, figure)
+
+
+def draw_figures(
+    pose: Tensor, size: Sequence[int], *, limbs: bool = False, first: Tensor | None = None
+) -> Tensor:
+    """Draw poses as the stick figures that G reads.
+
+    Args:
+        pose: (N, T, 18, 3) in pixels.
+        size: height and width of the frames.
+        limbs: every limb in a channel of its own, and behind them the limbs of the first picture.
+        first: the poses in the first pictures, (N, 18, 3); those of the first frames if not given.
+
+    Returns:
+        (N, 3, T, H, W) in [-1, 1], or (N, 34, T, H, W).
+    """
+    h, w = size
+    n = expect_shape("pose", pose, "N T 18 3")["N"]
+    line = max(h / 32, 1.5)
+    if not limbs:
+        return skeleton.draw(pose, height=h, width=w, line=line).transpose(1, 2)
+    first = pose[:, 0] if first is None else first.to(pose)
+    expect_shape("first", first, f"{n} 18 3")
+    own, start = (
+        skeleton.draw_limbs(some, height=h, width=w, line=line).transpose(1, 2)
+        for some in (pose, first[:, None])
     )
-    return Batch(video, skeleton, video[:, :, 0])
+    return torch.cat([own, start.expand_as(own)], 1)
 
 
 @torch.no_grad()
-def generate(state: State, skeleton: Tensor, image: Tensor) -> Tensor:
+def generate(state: State, pose: Tensor, image: Tensor) -> Tensor:
     """Paint films with the averaged weights where there are any, else with G's own.
 
     Dropout is off and batch norm uses its running means, so that a film does not depend on the
@@ -335,20 +464,25 @@ def generate(state: State, skeleton: Tensor, image: Tensor) -> Tensor:
 
     Args:
         state: a trained run.
-        skeleton: (B, 3, T, H, W) in [-1, 1] or uint8.
+        pose: (B, T, 18, 3) in pixels of the film; the first is the image's own.
         image: the first frames, (B, 3, H, W) in [-1, 1].
 
     Returns:
         (B, 3, T, H, W) in [-1, 1].
     """
-    generator = state.models.get("average", state.models["generator"])
+    generator: Any = state.models.get("average", state.models["generator"])
     device = next(generator.parameters()).device
     training = generator.training
     generator.eval()
     try:
         films = [
-            generator(to_float(some).to(device), pictures.to(device)).float()
-            for some, pictures in zip(skeleton.split(16), image.split(16), strict=True)
+            generator(
+                draw_figures(some.to(device), state.settings.size[1:], limbs=generator.limbs),
+                pictures.to(device),
+            )
+            .float()
+            .cpu()
+            for some, pictures in zip(pose.split(16), image.split(16), strict=True)
         ]
     finally:
         generator.train(training)

@@ -17,7 +17,7 @@ from vidgen_lite.pose_futures import gan_presets, gan_steps, vae_steps
 from vidgen_lite.pose_futures.gan_steps import GANSettings
 from vidgen_lite.pose_futures.vae_samples import sample
 from vidgen_lite.pose_futures.vae_steps import VAESettings
-from vidgen_lite.training import State
+from vidgen_lite.training import State, to_float
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -117,9 +117,9 @@ def write_samples(state: State, data: Any, out: Path) -> None:
     from vidgen_lite.show import contact_sheet, write_film
 
     if isinstance(state.settings, GANSettings):
-        picked = gan_steps.pick(data, torch.arange(min(8, len(data))))
-        made = gan_steps.generate(state, picked.skeleton, picked.image).cpu()
-        video = torch.cat([made, picked.video.cpu()])
+        some = data.subset(slice(0, 8))
+        true = to_float(some.video)
+        video = torch.cat([gan_steps.generate(state, some.pose, true[:, :, 0]), true])
     else:
         tracks = data.subset(slice(0, 4))
         samples = sample(state, tracks, 3)
