@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vidgen_lite.checks import expect_choice, expect_shape
+from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
 from vidgen_lite.data.tracks import SPLITS, TEST_CLIPS
 from vidgen_lite.pose_futures.gan_steps import GANSettings, draw_figures, generate
 from vidgen_lite.training import State
 
+if TYPE_CHECKING:
+    from vidgen_lite.data.puppets import PuppetClips
+
+CHUNK = 100  # films that are painted at a time: as floats, thousands would fill a laptop's memory
 LAPTOP = GANSettings(
     size=(16, 64, 64),
     generator="frames",
@@ -96,29 +101,44 @@ def driven_clips(
         ValueError: an unknown split.
         FetchError: motion capture that can't be fetched.
     """
+    from tqdm.auto import tqdm
+
     from vidgen_lite.data.motion import load_mocap
     from vidgen_lite.data.puppets import CAST, SCENES, make_clips
 
     expect_choice("split", split, SPLITS)
     motions = [m for name, m in load_mocap().items() if (name in TEST_CLIPS) == (split == "test")]
+    # Each excerpt is turned by up to 90 degrees to either side; half of them face away.
+    motions = [part for m in motions for part in (m, m.turned(torch.pi))]
+    n = settings.n_clips if n is None else n
+    expect_positive("n", n)
     t, h, w = settings.size
-    side = max(h, w)
-    clips = make_clips(
-        settings.n_clips if n is None else n,
-        seed=seed,
-        frames=t,
-        size=side,
-        puppets=CAST[:3],
-        scenes=SCENES[:2],
-        # Each excerpt is turned by up to 90 degrees to either side; half of them face away.
-        motions=[part for m in motions for part in (m, m.turned(torch.pi))],
-        progress=progress,
+    parts = []
+    for first in tqdm(range(0, n, CHUNK), "puppets", unit=f"{CHUNK} films", disable=not progress):
+        clips = make_clips(
+            min(CHUNK, n - first),
+            seed=seed,
+            first=first,
+            frames=t,
+            size=max(h, w),
+            puppets=CAST[:3],
+            scenes=SCENES[:2],
+            motions=motions,
+        )
+        parts.append(_driven(clips, (h, w)))
+    return DrivenClips(
+        *(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(DrivenClips))
     )
+
+
+def _driven(clips: PuppetClips, size: tuple[int, int]) -> DrivenClips:
+    """Puppet films with their skeletons, in bytes, squeezed to the size if it is no square."""
     video, mask, pose = clips.video, clips.mask, clips.pose
-    if (h, w) != (side, side):
-        video, mask = (F.interpolate(film, (t, h, w), mode="area") for film in (video, mask))
-        pose = pose * pose.new_tensor([w / side, h / side, 1.0])
-    return DrivenClips(to_bytes(video), to_bytes(draw_figures(pose, (h, w))), pose, mask)
+    t, h, w = video.shape[2:]
+    if (h, w) != size:
+        video, mask = (F.interpolate(film, (t, *size), mode="area") for film in (video, mask))
+        pose = pose * pose.new_tensor([size[1] / w, size[0] / h, 1.0])
+    return DrivenClips(to_bytes(video), to_bytes(draw_figures(pose, size)), pose, mask)
 
 
 def to_bytes(film: Tensor) -> Tensor:
