@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vidgen_lite.data import motion
 from vidgen_lite.data.actions import act
+from vidgen_lite.data.cast import CAST
 from vidgen_lite.data.fetch import FetchError
 from vidgen_lite.everybody_dance_now import (
     MODELS,
@@ -345,6 +346,7 @@ def test_a_price_on_the_mask_closes_it():
 
 def test_a_unets_room_begins_as_what_most_frames_show():
     footage = noise_footage(n=6, frames=5)
+    footage = dataclasses.replace(footage, skeleton=-torch.ones(footage.skeleton.shape))
     state = steps.new_state(tiny(generator="unet", average_decay=0.9))
     going = steps.train(state, footage, network=Eyes())
     next(going)  # one step of Adam moves each pixel by the learning rate at most
@@ -406,6 +408,7 @@ def test_frames_that_show_nobody_are_in_no_pair():
         ({"loss": "hinge"}, "loss: expected one of log, least_squares; got 'hinge'"),
         ({"features": "lpips"}, "features: expected one of puppets, mobilenet, vgg19; got 'lpips'"),
         ({"generator": "gan"}, "generator: expected one of global, local, unet; got 'gan'"),
+        ({"mirror": True}, "mirror: expected False with generator='global', which has no limbs"),
         ({"scales": 0}, "scales: expected a positive integer, got 0"),
         ({"feature_weight": -1}, "feature_weight: expected a number at least 0, got -1"),
         ({"warmup": 2}, "warmup: expected 0 with pixel_weight=0, got 2: G would learn nothing"),
@@ -608,6 +611,8 @@ def test_one_model_learns_one_person_before_one_scene(captured):
     other = puppet_footage(tiny(size=(32, 32), n_clips=4), split="train", puppet=3, scene=1)
     assert torch.equal(other.video[:, :, :, :3, :3].float(), corner)
     assert not torch.equal(other.video, footage.video)
+    same = puppet_footage(tiny(size=(32, 32), n_clips=4), split="train", puppet=CAST[2], scene=1)
+    assert torch.equal(same.video, footage.video)
 
 
 def test_training_and_test_perform_other_motions(captured, monkeypatch):

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vidgen_lite import skeleton
 from vidgen_lite.everybody_dance_now import (
     MODELS,
     FaceDiscriminator,
@@ -31,6 +32,7 @@ from vidgen_lite.everybody_dance_now import (
     stage_2_objective,
 )
 from vidgen_lite.everybody_dance_now.discriminator import features, scores
+from vidgen_lite.everybody_dance_now.generator import mirrored
 from vidgen_lite.layers import InstanceNorm, ToColours
 from vidgen_lite.training import PRESETS
 
@@ -285,7 +287,7 @@ def test_far_from_the_stick_figure_the_unet_shows_the_room_and_nothing_else():
     torch.manual_seed(0)
     model = UNetGenerator(size=(64, 64), width=2, downsamplings=2, temporal=False)
     rooms = noise(5, 3, 64, 64)
-    model.guess_background(rooms)
+    model.guess_background(rooms, -torch.ones(5, 3, 64, 64))
     figure = -torch.ones(2, 17, 64, 64)
     figure[1, 4, 20:40, 30] = 1.0
     nobody, somebody = model(figure)
@@ -294,6 +296,50 @@ def test_far_from_the_stick_figure_the_unet_shows_the_room_and_nothing_else():
     assert reached[20, 30]
     assert not reached[:12].any(), "an eighth of the height is 8 pixels"
     assert not reached[:, 39:].any()
+
+
+def test_the_room_is_guessed_from_frames_without_the_figure_and_filled_in_behind_it():
+    model = UNetGenerator(size=(64, 64), width=2, downsamplings=2)
+    wall = torch.linspace(-0.5, 0.5, 64).expand(3, 64, 64)
+    frames, figures = wall.repeat(5, 1, 1, 1), -torch.ones(5, 3, 64, 64)
+    frames[:, :, 20:40, 28:33] = 1.0  # somebody, at the same place in all frames
+    figures[:, :, 20:40, 30] = 1.0
+    frames[:3, :, 50, 10] = 1.0  # and a foot, in most of them
+    figures[:3, :, 50, 10] = 1.0
+    model.guess_background(frames, figures)
+    assert (model.background[0] - wall).abs().max() < 0.15
+    assert torch.equal(model.background[0, :, 50, 10], wall[:, 50, 10])
+
+
+def test_the_room_learns_nothing_from_where_somebody_may_stand():
+    torch.manual_seed(0)
+    model = UNetGenerator(size=(32, 32), width=2, downsamplings=2, temporal=False)
+    figure = -torch.ones(1, 17, 32, 32)
+    figure[0, 4, 10:20, 15] = 1.0
+    (gradient,) = torch.autograd.grad(model(figure).sum(), model.background)
+    assert gradient[0, :, 10:20, 14:17].abs().max() == 0
+    assert (gradient[0, :, :, :8] == 1).all()
+
+
+def test_what_a_mirrored_limb_learns_is_learned_for_the_other_side():
+    torch.manual_seed(0)
+    sizes = {"size": (32, 32), "width": 2, "downsamplings": 2}
+    plain, model = UNetGenerator(**sizes), UNetGenerator(**sizes, mirror=True)
+    model.load_state_dict(plain.state_dict())
+    figures, last = noise(3, 17, 32, 32), noise(3, 3, 32, 32, seed=1)
+    turned = plain(mirrored(figures), last.flip(-1)).flip(-1)
+    straight = plain(figures, last)
+    torch.testing.assert_close(model(figures, last), torch.cat([straight[:2], turned[2:]]))
+    with torch.no_grad():
+        torch.testing.assert_close(model(figures, last), straight)
+
+
+def test_a_mirrored_drawing_is_the_drawing_of_the_mirrored_pose():
+    random = torch.Generator().manual_seed(0)
+    pose = torch.cat([32 * torch.rand(4, 18, 2, generator=random), torch.ones(4, 18, 1)], -1)
+    drawn = skeleton.draw_limbs(pose, height=32, width=32)
+    expected = skeleton.draw_limbs(skeleton.mirror(pose, 32), height=32, width=32)
+    torch.testing.assert_close(mirrored(drawn), expected, atol=1e-4, rtol=0)
 
 
 def test_the_discriminator_sees_both_poses_then_both_frames():

@@ -153,7 +153,7 @@ def puppet_footage(
     seed: int = 0,
     n: int | None = None,
     frames: int = 16,
-    puppet: int = 0,
+    puppet: int | Puppet = 0,
     scene: int = 0,
     turn: float = TURN,
     progress: bool = False,
@@ -172,7 +172,8 @@ def puppet_footage(
         seed: other seeds make other films.
         n: how many, if not ``settings.n_clips``.
         frames: of each film. A motion that is shorter swings back and forth.
-        puppet, scene: who and where, as numbers into ``CAST`` and ``SCENES``.
+        puppet: who, as a number into ``CAST``, or somebody who is not in it.
+        scene: where, as a number into ``SCENES``.
         turn: the share of the turns that is kept; with 1, backs are seen, too.
         progress: show a progress bar.
 
@@ -189,9 +190,11 @@ def puppet_footage(
     from vidgen_lite.data.puppets import CAST, SCENES, clip_seed
 
     expect_choice("split", split, SPLITS)
-    for name, number, choice in (("puppet", puppet, CAST), ("scene", scene, SCENES)):
-        if not 0 <= number < len(choice):
-            raise ValueError(f"{name}: expected 0 to {len(choice) - 1}, got {number!r}")
+    cast, number = (CAST, puppet) if isinstance(puppet, int) else ((puppet,), 0)
+    for name, value, choice in (("puppet", number, cast), ("scene", scene, SCENES)):
+        if not 0 <= value < len(choice):
+            raise ValueError(f"{name}: expected 0 to {len(choice) - 1}, got {value!r}")
+    who = cast[number]
     n = settings.n_clips if n is None else n
     expect_positive("n", n)
     expect_positive("frames", frames)
@@ -199,7 +202,7 @@ def puppet_footage(
     side = max(settings.size)
     view = SCENES[scene].view(size=side, shift=torch.zeros(1))  # (1, 3, S, S)
     films = []
-    numbers = tqdm(range(n), f"films of {CAST[puppet].name}", unit="film", disable=not progress)
+    numbers = tqdm(range(n), f"films of {who.name}", unit="film", disable=not progress)
     for i in numbers:
         random = torch.Generator().manual_seed(clip_seed(seed, i))
         chosen = motions[int(torch.randint(len(motions), (1,), generator=random))]
@@ -209,7 +212,7 @@ def puppet_footage(
             other = motions[int(torch.randint(len(motions), (1,), generator=random))]
             draws = torch.rand(4, generator=random).tolist()
             part = with_arms_of(part, towards_camera(other, frames, draws, turn))
-        video, pose = perform(part, CAST[puppet], view, where)
+        video, pose = perform(part, who, view, where)
         films.append(film(*squeezed(video[None], pose[None], settings.size)))
     return Footage(*(torch.cat([getattr(one, f.name) for one in films]) for f in fields(Footage)))
 

@@ -17,10 +17,14 @@ from torch import Tensor, nn
 from vidgen_lite.checks import expect_positive, expect_shape
 from vidgen_lite.everybody_dance_now.footage import near_figure
 from vidgen_lite.layers import InstanceNorm, ToColours
-from vidgen_lite.skeleton import LIMBS
+from vidgen_lite.skeleton import LIMBS, MIRROR
 from vidgen_lite.unet import UNet
 
 BODY = 1 / 8  # of a frame's height: no part of a body is farther than that from its stick figure
+ROOM = 1 / 16  # what is so much nearer than that may be body, and does not teach b
+# MIRRORED[k] is the limb that takes the place of limb k when left and right are exchanged.
+_SIDES = [frozenset(limb) for limb in LIMBS]
+MIRRORED = tuple(_SIDES.index(frozenset(MIRROR[joint] for joint in limb)) for limb in LIMBS)
 
 
 class ResidualBlock(nn.Module):
@@ -165,6 +169,9 @@ class UNetGenerator(nn.Module):
         width: channels at full size; twice as many a level down, up to eight times.
         downsamplings: how often the sides are halved.
         temporal: see :class:`GlobalGenerator`.
+        mirror: while gradients are collected, the network sees the second half of every batch in
+            a mirror, and what it paints there is mirrored back before it is laid over the room. So
+            an arm also learns from what only the other one did.
 
     Raises:
         ValueError: a count below 1.
@@ -179,9 +186,10 @@ class UNetGenerator(nn.Module):
         width: int = 16,
         downsamplings: int = 4,
         temporal: bool = True,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
-        self.temporal = temporal
+        self.temporal, self.mirror = temporal, mirror
         c_in = len(LIMBS) + (3 if temporal else 0)
         self.unet = UNet(c_in=c_in, c_out=4, width=width, downsamplings=downsamplings)
         self.least = self.unet.least
@@ -189,18 +197,44 @@ class UNetGenerator(nn.Module):
         self.mask: Tensor | None = None
 
     @torch.no_grad()
-    def guess_background(self, frames: Tensor) -> None:
-        """Let b be what most of some frames show at each pixel: (B, 3, H, W) in [-1, 1]."""
-        self.background.copy_(frames.median(0).values)
+    def guess_background(self, frames: Tensor, figures: Tensor) -> None:
+        """Let b be what most frames show at each pixel when nobody is near it.
+
+        What somebody always hides is filled in from around it.
+
+        Args:
+            frames: (B, 3, H, W) in [-1, 1].
+            figures: their drawn stick figures, likewise.
+        """
+        hidden = near_figure(figures, ROOM) > 0  # (B, 1, H, W)
+        room = frames.masked_fill(hidden, float("nan")).nanmedian(0, keepdim=True).values
+        known = (~room.isnan()[:, :1]).to(room.dtype)
+        room = room.nan_to_num(0.0)
+        while not known.all() and known.any():
+            share = F.avg_pool2d(known, 3, 1, 1)
+            around = F.avg_pool2d(room * known, 3, 1, 1) / share.clamp(min=1e-3)
+            room = torch.where(known > 0, room, around)
+            known = (share > 0).to(room.dtype)
+        self.background.copy_(room)
 
     def forward(self, pose: Tensor, previous: Tensor | None = None) -> Tensor:
         """As :meth:`GlobalGenerator.forward`, at the one ``size`` and from (B, 17, H, W)."""
         x = stack_previous(self, pose, previous)
         expect_shape("pose", pose, "B 17 {} {}".format(*self.background.shape[2:]))
-        f, m = self.unet(x).split((3, 1), 1)
+        learning = torch.is_grad_enabled()  # whoever only paints wants no mirror
+        plain = (len(x) + 1) // 2 if self.mirror and learning else len(x)
+        painted = self.unet(torch.cat([x[:plain], mirrored(x[plain:])]))
+        f, m = torch.cat([painted[:plain], painted[plain:].flip(-1)]).split((3, 1), 1)
         m = m.sigmoid() * near_figure(pose, BODY)
         self.mask = m if m.requires_grad else None  # kept only while somebody learns from it
-        return m * f.tanh() + (1 - m) * F.hardtanh(self.background)
+        b = torch.where(near_figure(pose, ROOM) > 0, self.background.detach(), self.background)
+        return m * f.tanh() + (1 - m) * F.hardtanh(b)
+
+
+def mirrored(x: Tensor) -> Tensor:
+    """Limbs and what follows them, (B, 17 or more, H, W), in a mirror: left limbs become right."""
+    order = [*MIRRORED, *range(len(LIMBS), x.shape[1])]
+    return x[:, order].flip(-1)
 
 
 Generator = GlobalGenerator | LocalEnhancer | UNetGenerator

@@ -38,6 +38,8 @@ class Settings:
             others once. Not in the paper.
         mask_weight: of the mean of a U-Net's mask, as in lecture 2: it opens no farther than it
             has to, also round poses that it never learned from.
+        mirror: a U-Net trains on half of every batch in a mirror, for a target who was filmed too
+            briefly to show both sides in every pose. Not in the paper.
         warmup: for so many of the steps G learns from that mean alone, and D not at all. Frames
             come one by one, each after a picture of zeros. Not in the paper.
         features: what L_P looks at, one of ``perceptual.KINDS``.
@@ -68,6 +70,7 @@ class Settings:
     pixel_weight: float = 0.0
     figure_weight: float = 0.0
     mask_weight: float = 0.0
+    mirror: bool = False
     warmup: int = 0
     features: str = "vgg19"
     feature_steps: int = 1_500
@@ -101,6 +104,9 @@ class Settings:
             if not self.pixel_weight:
                 told = f"warmup: expected 0 with pixel_weight=0, got {self.warmup}"
                 raise ValueError(f"{told}: G would learn nothing")
+        if self.mirror and self.generator != "unet":
+            told = f"mirror: expected False with generator={self.generator!r}"
+            raise ValueError(f"{told}, which has no limbs to exchange")
         least = 2 ** (self.downsamplings + (self.generator == "local"))
         fits = [isinstance(side, int) and side % least == 0 for side in self.size]
         if len(fits) != 2 or not all(fits) or min(self.size) < 2 * least:

@@ -97,7 +97,7 @@ def new_generator(settings: Settings) -> Generator:
         "temporal": settings.temporal,
     }
     if settings.generator == "unet":
-        return UNetGenerator(**sizes, size=settings.size)
+        return UNetGenerator(**sizes, size=settings.size, mirror=settings.mirror)
     if settings.generator == "global":
         return GlobalGenerator(**sizes, blocks=settings.blocks)
     return LocalEnhancer(**sizes, blocks=settings.enhancer_blocks, global_blocks=settings.blocks)
@@ -335,11 +335,13 @@ def show_room(state: State, footage: Footage, frames: int = 200) -> None:
     """Give a U-Net its first guess of the room, from so many frames spread over the footage."""
     n, _, t = footage.video.shape[:3]
     where = torch.linspace(0, n * t - 1, min(frames, n * t)).long()
-    some = to_float(footage.video[where // t, :, where % t])  # (frames, 3, H, W)
+    some, figures = (  # (frames, 3, H, W)
+        to_float(films[where // t, :, where % t]) for films in (footage.video, footage.skeleton)
+    )
     for name in ("generator", "average"):
         model = state.models.get(name)
         if isinstance(model, UNetGenerator):
-            model.guess_background(some)
+            model.guess_background(some, figures)
 
 
 def pick(
