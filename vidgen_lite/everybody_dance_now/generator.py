@@ -21,7 +21,7 @@ from vidgen_lite.skeleton import LIMBS, MIRROR
 from vidgen_lite.unet import UNet
 
 BODY = 1 / 8  # of a frame's height: no part of a body is farther than that from its stick figure
-ROOM = 1 / 16  # what is so much nearer than that may be body, and does not teach b
+ROOM = 1 / 16  # what is nearer than that may be body, and teaches b nothing
 # MIRRORED[k] is the limb that takes the place of limb k when left and right are exchanged.
 _SIDES = [frozenset(limb) for limb in LIMBS]
 MIRRORED = tuple(_SIDES.index(frozenset(MIRROR[joint] for joint in limb)) for limb in LIMBS)
@@ -161,8 +161,9 @@ class UNetGenerator(nn.Module):
     channel of its own, since in a small picture limbs that cross hide each other. And as a target
     moves before a camera that does not, the room is one picture b, over which the network paints a
     person f and a mask m, as in lecture 2: m f + (1 - m) b. Far from every line of the stick figure
-    the mask is 0. The picture begins as :meth:`guess_background` and learns on. ``mask`` is that of
-    the picture painted last, (B, 1, H, W), for a penalty.
+    the mask is 0. The picture begins as :meth:`guess_background` and learns on, but from pixels
+    that no line is near: else somebody who never leaves his place becomes part of it. ``mask`` is
+    that of the picture painted last, (B, 1, H, W), for a penalty.
 
     Args:
         size: height and width of the frames.
