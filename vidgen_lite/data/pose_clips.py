@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
@@ -20,6 +21,7 @@ from vidgen_lite.data.fetch import fetch
 from vidgen_lite.data.poses import detect_poses, smooth_poses
 from vidgen_lite.data.video_files import read_video, to_clips
 from vidgen_lite.skeleton import JOINTS, SEEN
+from vidgen_lite.training import to_float
 
 BALANCE_FPS = 60  # frames a second of the four cameras
 TRAIN_SHARE = 0.8  # of a view's time; what comes after is for testing
@@ -68,6 +70,21 @@ def crop_to_person(
     places = (poses[..., :2] - corner) * (size / square.side)
     clip = to_clips((frames_cut * 255).round().to(torch.uint8))
     return clip, torch.cat([places, poses[..., 2:]], -1)
+
+
+def squeezed(video: Tensor, pose: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Bring films and their poses to another height and width; at the same size, leave both alone.
+
+    Args:
+        video: (N, C, T, H, W), uint8 or float.
+        pose: (…, 3): x, y in pixels of the films and confidence.
+        size: height and width.
+    """
+    t, h, w = video.shape[2:]
+    if (h, w) == tuple(size):
+        return video, pose
+    scale = pose.new_tensor([size[1] / w, size[0] / h, 1.0])
+    return F.interpolate(to_float(video), (t, *size), mode="area"), pose * scale
 
 
 def balance_clips(

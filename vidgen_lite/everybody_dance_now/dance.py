@@ -26,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vidgen_lite.data.pose_clips import squeezed
 from vidgen_lite.data.provenance import TOLD, write_generated
 from vidgen_lite.everybody_dance_now import face_steps, steps
 from vidgen_lite.everybody_dance_now.check_video import FPS, moments, overlay, write_sheet
@@ -33,7 +34,6 @@ from vidgen_lite.everybody_dance_now.footage import (
     Footage,
     draw_skeletons,
     film,
-    squeezed,
     to_bytes,
 )
 from vidgen_lite.everybody_dance_now.normalize import PoseNormalizer

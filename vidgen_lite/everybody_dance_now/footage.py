@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
+from vidgen_lite.data.pose_clips import squeezed
 from vidgen_lite.skeleton import JOINTS, SEEN
 from vidgen_lite.training import to_float
 
@@ -105,8 +106,12 @@ def film(video: Tensor, pose: Tensor) -> Footage:
         video: (N, 3, T, H, W), uint8 or float in [-1, 1].
         pose: (N, T, 18, 3) in pixels of the film.
     """
-    h, w = video.shape[-2:]
-    return Footage(to_bytes(video), to_bytes(draw_skeletons(pose, (h, w))), pose)
+    n, t, h, w = (expect_shape("video", video, "N 3 T H W")[axis] for axis in "NTHW")
+    expect_shape("pose", pose, f"{n} {t} {len(JOINTS)} 3")
+    drawn = torch.empty(video.shape, dtype=torch.uint8)
+    for i in range(n):  # as floats, all the drawings of a long film would fill the memory
+        drawn[i] = to_bytes(draw_skeletons(pose[i : i + 1], (h, w)))[0]
+    return Footage(to_bytes(video), drawn, pose)
 
 
 def draw_skeletons(pose: Tensor, size: tuple[int, int], *, limbs: bool = False) -> Tensor:
@@ -201,7 +206,8 @@ def puppet_footage(
     motions = [m for name, m in motion.load_mocap().items() if split_of(name) == split]
     side = max(settings.size)
     view = SCENES[scene].view(size=side, shift=torch.zeros(1))  # (1, 3, S, S)
-    films = []
+    video, drawn = (torch.empty(n, 3, frames, *settings.size, dtype=torch.uint8) for _ in "vd")
+    poses = torch.empty(n, frames, len(JOINTS), 3)
     numbers = tqdm(range(n), f"films of {who.name}", unit="film", disable=not progress)
     for i in numbers:
         random = torch.Generator().manual_seed(clip_seed(seed, i))
@@ -212,9 +218,10 @@ def puppet_footage(
             other = motions[int(torch.randint(len(motions), (1,), generator=random))]
             draws = torch.rand(4, generator=random).tolist()
             part = with_arms_of(part, towards_camera(other, frames, draws, turn))
-        video, pose = perform(part, who, view, where)
-        films.append(film(*squeezed(video[None], pose[None], settings.size)))
-    return Footage(*(torch.cat([getattr(one, f.name) for one in films]) for f in fields(Footage)))
+        seen, pose = perform(part, who, view, where)
+        one = film(*squeezed(seen[None], pose[None], settings.size))
+        video[i], drawn[i], poses[i] = one.video[0], one.skeleton[0], one.pose[0]
+    return Footage(video, drawn, poses)
 
 
 def split_of(name: str) -> str:
@@ -303,12 +310,3 @@ def balance_footage(
     h, w = settings.size
     clips = balance_clips(split, size=max(h, w), frames=frames, step=frames, cameras=(camera,))
     return film(*squeezed(clips.video, clips.pose, (h, w)))
-
-
-def squeezed(video: Tensor, pose: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Bring films (N, 3, T, H, W) and their poses to another height and width."""
-    t, h, w = video.shape[2:]
-    if (h, w) == tuple(size):
-        return video, pose
-    scale = pose.new_tensor([size[1] / w, size[0] / h, 1.0])
-    return F.interpolate(to_float(video), (t, *size), mode="area"), pose * scale

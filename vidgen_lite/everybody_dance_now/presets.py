@@ -167,7 +167,7 @@ def load_data(settings: Settings | FaceSettings, name: str = "puppets") -> Foota
     expect_choice("--data", name, DATA)
     if name == "balance":
         return balance_footage(settings, split="train")
-    return puppet_footage(settings, split="train")
+    return puppet_footage(settings, split="train", progress=True)
 
 
 def load_stage_1(folder: str | Path) -> tuple[State, Footage]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vidgen_lite.checks import expect_choice, expect_positive, expect_shape
+from vidgen_lite.data.pose_clips import squeezed
 from vidgen_lite.data.tracks import SPLITS, TEST_CLIPS
 from vidgen_lite.pose_futures.gan_steps import GANSettings, draw_figures, generate
 from vidgen_lite.training import State
@@ -133,11 +133,8 @@ def driven_clips(
 
 def _driven(clips: PuppetClips, size: tuple[int, int]) -> DrivenClips:
     """Puppet films with their skeletons, in bytes, squeezed to the size if it is no square."""
-    video, mask, pose = clips.video, clips.mask, clips.pose
-    t, h, w = video.shape[2:]
-    if (h, w) != size:
-        video, mask = (F.interpolate(film, (t, *size), mode="area") for film in (video, mask))
-        pose = pose * pose.new_tensor([size[1] / w, size[0] / h, 1.0])
+    video, pose = squeezed(clips.video, clips.pose, size)
+    mask, _ = squeezed(clips.mask, clips.pose, size)
     return DrivenClips(to_bytes(video), to_bytes(draw_figures(pose, size)), pose, mask)
 
 
@@ -173,13 +170,17 @@ def paint_futures(state: State, now: Tensor, futures: Tensor, image: Tensor) -> 
         state: a trained Pose-GAN.
         now: the present pose, (18, 3), in pixels of the image.
         futures: n futures of step ends, (n, K, 18, 2), in pixels of the image.
-        image: the present picture, (3, H, W) in [-1, 1].
+        image: the present picture, (3, H, W) in [-1, 1]; of another size than the Pose-GAN's it is
+            squeezed, and the poses with it.
 
     Returns:
         (n, 3, T, H, W) in [-1, 1].
     """
-    poses = in_between(now, futures, state.settings.size[0])
-    return generate(state, poses, image.expand(len(futures), -1, -1, -1))
+    frames, *size = state.settings.size
+    expect_shape("image", image, "3 H W")
+    poses = in_between(now, futures, frames)
+    picture, poses = squeezed(image[None, :, None], poses, size)  # (1, 3, 1, H, W)
+    return generate(state, poses, picture[:, :, 0].expand(len(futures), -1, -1, -1))
 
 
 def foreground_error(film: Tensor, truth: Tensor, mask: Tensor) -> float:

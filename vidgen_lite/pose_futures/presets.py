@@ -12,6 +12,7 @@ from torch import Tensor
 
 from vidgen_lite import skeleton
 from vidgen_lite.checks import expect_choice
+from vidgen_lite.data.pose_clips import squeezed
 from vidgen_lite.data.tracks import STEP, Tracks, make_tracks
 from vidgen_lite.pose_futures import gan_presets, gan_steps, vae_steps
 from vidgen_lite.pose_futures.gan_steps import GANSettings
@@ -74,8 +75,8 @@ def load_data(settings: Settings, name: str = "mocap") -> Any:
     """
     expect_choice("--data", name, DATA)
     if isinstance(settings, GANSettings):
-        return gan_presets.driven_clips(settings, split="train", seed=0)
-    return tracks_for(settings, "train", seed=0)
+        return gan_presets.driven_clips(settings, split="train", seed=0, progress=True)
+    return tracks_for(settings, "train", seed=0, progress=True)
 
 
 def tracks_for(
@@ -88,15 +89,10 @@ def tracks_for(
         split, seed, progress: see :func:`vidgen_lite.data.tracks.make_tracks`.
         n: how many, if not ``settings.n_tracks``.
     """
-    height, width = settings.size
-    side = max(height, width)
     n = settings.n_tracks if n is None else n
-    tracks = make_tracks(n, seed=seed, split=split, size=side, progress=progress)
-    if (height, width) == (side, side):
-        return tracks
-    image = torch.nn.functional.interpolate(tracks.image, (height, width), mode="area")
-    scale = tracks.pose.new_tensor([width / side, height / side, 1.0])
-    return replace(tracks, image=image, pose=tracks.pose * scale)
+    tracks = make_tracks(n, seed=seed, split=split, size=max(settings.size), progress=progress)
+    image, pose = squeezed(tracks.image[:, :, None], tracks.pose, settings.size)
+    return replace(tracks, image=image[:, :, 0], pose=pose)
 
 
 def train(

@@ -67,7 +67,7 @@ class VAESettings:
     kl_warmup: int = 0
     pose_weight: float = 0.0
     bone_weight: float = 0.0
-    n_tracks: int = 20_000
+    n_tracks: int = 5_000
     batch_size: int = 32
     steps: int = 80_000
     learning_rate: float = 1e-3
