@@ -1,7 +1,7 @@
-"""Notebooks 3 and 4 run with the paper's frames, which are not square, and its longer films.
+"""The notebooks of all three papers run with the ``paper`` preset: frames may be no squares.
 
-Everything is the ``paper`` preset's but what takes long: networks are narrow, films few, runs a few
-steps, and frames of lecture 4 a quarter as high and wide. The notebooks read it as ``smoke``.
+Everything is that preset's but what takes long: networks are narrow, films few, runs a few steps,
+and frames of lecture 4 a quarter as high and wide. The notebooks read it as ``smoke``.
 """
 
 from dataclasses import replace
@@ -12,10 +12,11 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from vidgen_lite import everybody_dance_now, pose_futures
+from vidgen_lite import everybody_dance_now, pose_futures, scene_dynamics
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 RUN = {"steps": 2, "batch_size": 2, "width": 4}
+SCENES = {"steps": 8, "batch_size": 2, "width": 4, "n_clips": 8}
 VAE = RUN | {"image_width": 2, "n_tracks": 8}
 GAN = RUN | {"discriminator_width": 4}
 DANCE = GAN | {"steps": 3, "size": (64, 128), "n_clips": 4, "blocks": 1, "feature_steps": 2}
@@ -44,6 +45,13 @@ def narrow(monkeypatch, models, changes):
     """Let the ``smoke`` preset be ``paper``, but for these changes."""
     for name, change in changes.items():
         monkeypatch.setitem(models[name], "smoke", replace(models[name]["paper"], **change))
+
+
+@pytest.mark.usefixtures("somewhere")
+def test_scene_dynamics_runs_with_the_papers_clips(monkeypatch):
+    narrow(monkeypatch, scene_dynamics.MODELS, dict.fromkeys(scene_dynamics.MODELS, SCENES))
+    narrow(monkeypatch, {"street": scene_dynamics.STREET}, {"street": SCENES})
+    run("2_scene_dynamics.ipynb")
 
 
 @pytest.mark.usefixtures("somewhere")
