@@ -645,6 +645,17 @@ def test_futures_become_one_film_each():
     assert not torch.equal(films[0], films[1])
 
 
+def test_a_picture_of_another_size_is_squeezed_and_its_poses_with_it():
+    state = new_state(tiny(size=(16, 16, 32)))
+    small, now = torch.rand(3, 16, 32) * 2 - 1, torch.rand(18, 3) * 16
+    futures = torch.rand(2, 5, 18, 2) * 16
+    wanted = paint_futures(state, now, futures, small)
+    large = small.repeat_interleave(4, 1).repeat_interleave(2, 2)  # 64 x 64
+    stretch = torch.tensor([2.0, 4.0, 1.0])
+    films = paint_futures(state, now * stretch, futures * stretch[:2], large)
+    torch.testing.assert_close(films, wanted, atol=1e-4, rtol=0)
+
+
 def test_the_foreground_error_counts_only_where_the_figure_is():
     truth = noise_clips(2).video
     mask = torch.zeros(2, 1, *SIZE)
